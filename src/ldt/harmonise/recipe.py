@@ -1,0 +1,229 @@
+"""Recipes: how one data set, or a family of them, becomes canonical records. YAML that a GIS person can write.
+
+The models below are the schema; `schemas/recipe.schema.json` is generated from them and held against them by a test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from ldt.errors import NotFound, RecipeError
+from ldt.model.dataset import DatasetDescription
+from ldt.settings import shipped
+
+#: A DuckDB SQL expression over the source's columns. It is wrapped in TRY: a value that fails costs its record only.
+Sql = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Strict):
+    """Where the data come from and what reads them.
+
+    Attributes:
+        reader: `vector` (files that GDAL opens), `gml`, `table` (CSV and the like), `json`, `parquet`.
+        files: what the files are usually called, for people and for `ldt inspect`.
+        match: columns, elements or keys that a fitting source has; `ldt inspect` proposes recipes by it.
+        crs: the CRS where the source states none, or states a wrong one (`crs_because` says why).
+        country: ISO 3166 code of where the data must lie, when the twin does not tell.
+        keep: whether the bytes are kept in the file store; otherwise only their digest is.
+        options: what the reader itself understands.
+    """
+
+    reader: Literal["vector", "gml", "table", "json", "parquet"]
+    files: list[str] = []
+    match: list[str] = []
+    crs: str | None = None
+    crs_because: str | None = None
+    country: Country | None = None
+    keep: bool = True
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _override_has_reason(self) -> Source:
+        if (self.crs is None) != (self.crs_because is None):
+            raise ValueError("`crs` and `crs_because` come together: an override needs its reason")
+        return self
+
+
+class Identifier(_Strict):
+    """How a record gets its identifier.
+
+    Attributes:
+        namespace: SQL of the INSPIRE namespace; without it the data set's own namespace is meant.
+        local_id: SQL of the localId.
+        version_id: SQL of the versionId, if there is one.
+        stability: `source` (the source's own, kept over deliveries), `derived` (from attributes that rarely change),
+            `position` (from the place in the file: another order gives other ids).
+    """
+
+    namespace: Sql | None = None
+    local_id: Sql
+    version_id: Sql | None = None
+    stability: Literal["source", "derived", "position"]
+
+
+class FeatureMapping(_Strict):
+    """How records become features.
+
+    Attributes:
+        type: canonical feature type, a file `schemas/features/{type}.schema.json`.
+        columns: canonical property → SQL. A null is left out of the feature's properties.
+        required: canonical properties without which a record is rejected.
+        valid_from: SQL of the beginning of the object's life span (and `valid_to` of its end).
+        where: SQL; records for which it is not true are `outside`.
+        geometry: whether a record must have a geometry, may have one, or has none.
+    """
+
+    type: str
+    id: Identifier
+    columns: dict[str, Sql]
+    required: list[str] = []
+    valid_from: Sql | None = None
+    valid_to: Sql | None = None
+    zone: str | None = Field(None, description="Zone of naive life-span times (`+01:00`, `Europe/Berlin`).")
+    where: Sql | None = None
+    geometry: Literal["required", "optional", "none"] = "required"
+
+
+class Unpivot(_Strict):
+    """One record becomes several rows: a list column is taken apart.
+
+    Attributes:
+        column: the list; SQL sees the element as `item`.
+        ordinal: name under which SQL sees the element's place, from 0.
+    """
+
+    column: str
+    ordinal: str = "ordinal"
+
+
+class ObservationMapping(_Strict):
+    """How records become observations.
+
+    Attributes:
+        thing: SQL of the code of what observes (the station).
+        datastream: SQL expressions that, with thing and observed property, tell one series from another (sampling point).
+        observed_property: SQL of a code of the vocabulary `observed-properties`, or of one of its notations.
+        averaging: SQL of an ISO 8601 duration or one of the EEA's words (`hour`, `day`, `var`).
+        time: SQL of the beginning of the interval; a naive time is in `zone`.
+        time_end: SQL of its end; without it, `time` plus `averaging`.
+        zone: fixed offset (`+01:00`) or name; required where times are naive.
+        value: SQL of the number.
+        missing: SQL that is true where the source says that there is no value.
+        unit: SQL of the unit as the source writes it; `units` maps that to UCUM where the notation is not known.
+        validity, verification: SQL of the EEA codes; 1 (valid) and 3 (not verified) where the source has none.
+        unpivot: where one record holds several values.
+        properties: what else is kept with the datastream.
+        update: `upsert` adds and overwrites, `replace` also removes what a new delivery no longer has.
+        where: SQL; records for which it is not true are `outside`.
+    """
+
+    thing: Sql
+    datastream: list[Sql] = []
+    observed_property: Sql
+    averaging: Sql
+    time: Sql
+    time_end: Sql | None = None
+    zone: str | None = None
+    value: Sql
+    missing: Sql | None = None
+    unit: Sql
+    units: dict[str, str] = {}
+    validity: Sql = "1"
+    verification: Sql = "3"
+    unpivot: Unpivot | None = None
+    properties: dict[str, Sql] = {}
+    update: Literal["upsert", "replace"] = "upsert"
+    where: Sql | None = None
+
+
+class Recipe(DatasetDescription):
+    """One data set: its description, its source, and how records become features or observations."""
+
+    ldt: Literal[1] = Field(description="Version of the recipe format.")
+    source: Source
+    feature: FeatureMapping | None = None
+    observation: ObservationMapping | None = None
+    duplicate_key: list[str] = Field(
+        default=[],
+        description="Canonical names that make two records the same; by default the id, or the datastream and the time.",
+    )
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Recipe:
+        if (self.feature is None) == (self.observation is None):
+            raise ValueError("a recipe has exactly one of `feature` and `observation`")
+        return self
+
+    @property
+    def shape(self) -> Literal["feature", "observation"]:
+        """The shape of the records that this recipe makes."""
+        return "feature" if self.feature else "observation"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that the recipe says."""
+        content = self.model_dump(mode="json")
+        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def load_recipe(name: str, folder: Path | None = None) -> Recipe:
+    """Return a recipe by name (`city/cologne-districts`, `cologne-districts`) or by path of a YAML file.
+
+    Args:
+        name: a path that exists, or a name under `connectors/`.
+        folder: where to look for names, `connectors/` by default; a manifest's own folder is tried first.
+
+    Raises:
+        NotFound: no such recipe.
+        RecipeError: it is not YAML, or breaks the schema; names the file, the key and the reason.
+    """
+    path = find_recipe(name, folder)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise RecipeError(f"not readable as YAML: {' '.join(str(e).split())}", where=path.name) from e
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as e:
+        first = e.errors()[0]
+        place = ".".join(str(p) for p in first["loc"]) or "recipe"
+        more = f" (and {e.error_count() - 1} more)" if e.error_count() > 1 else ""
+        raise RecipeError(
+            f"{place}: {first['msg']}{more}", where=path.name, remedy="see docs/recipes.md for what a recipe may say"
+        ) from e
+
+
+def find_recipe(name: str, folder: Path | None = None) -> Path:
+    """Return the file of a recipe.
+
+    Raises:
+        NotFound: no such recipe; tells what there is.
+    """
+    given = Path(name)
+    if given.suffix in {".yaml", ".yml"}:
+        for path in (given, (folder or Path()) / given):
+            if path.is_file():
+                return path
+    for root in filter(None, (folder, shipped("connectors"))):
+        for path in (root / f"{name}.yaml", *sorted(root.rglob(f"{given.name}.yaml"))):
+            if path.is_file() and path.with_suffix("").as_posix().endswith(f"/{name}"):
+                return path
+    known = ", ".join(sorted(recipe_names()))
+    raise NotFound(f"no recipe {name!r}", remedy=f"there are: {known}")
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the shipped recipes, with their folder (`inspire/protected-sites`)."""
+    root = shipped("connectors")
+    return sorted(p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml"))

@@ -1,0 +1,1 @@
+"""What the twin is: pure types, no input or output, no SQL."""
