@@ -1,0 +1,1 @@
+"""Alembic's environment. Each revision runs one numbered SQL file."""
