@@ -9,25 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
+
+from ldt.axis import AxisOrder
+
+__all__ = [
+    "FILE",
+    "GEOMETRY",
+    "MALFORMED",
+    "RAW",
+    "ROW",
+    "AxisOrder",
+    "Batch",
+    "DeclaredCrs",
+    "Description",
+    "LayerDescription",
+    "Reader",
+]
 
 ROW = "_row"
 GEOMETRY = "geometry"
 RAW = "raw"
 #: Name of the file that a record came from, where a recipe needs it (station or parameter only in the path).
 FILE = "_file"
-
-
-class AxisOrder(StrEnum):
-    """In which order coordinates stand, as far as the source declares it."""
-
-    XY = "xy"  # easting or longitude first
-    YX = "yx"  # northing or latitude first
-    UNKNOWN = "unknown"
+#: Why a record could not be taken apart, where a reader kept it instead of failing (then its text is in `raw`); else null.
+MALFORMED = "_malformed"
 
 
 @dataclass(frozen=True, slots=True)
