@@ -1,0 +1,197 @@
+"""The expressions of recipes: what they give, what they may not do, and what one bad value costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ldt.errors import RecipeError
+from ldt.harmonise.columns import INDEX, Mapper
+from ldt.harmonise.recipe import Unpivot
+
+
+def batch(**columns: Sequence[object]) -> pa.RecordBatch:
+    length = len(next(iter(columns.values())))
+    return pa.RecordBatch.from_pydict({"_row": list(range(10, 10 + length)), **columns})
+
+
+def test_values_rows_and_index_come_in_the_order_of_the_records() -> None:
+    mapped = Mapper({"name": "trim(n)", "double": "2 * v"}).run(batch(n=[" a", "b "], v=[1, 2]))
+    assert mapped.table.to_pydict() == {"name": ["a", "b"], "double": [2, 4], "_row": [10, 11], INDEX: [0, 1]}
+    assert mapped.failed == {}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CAST(a AS INTEGER)",
+        "CAST(a AS INTEGER) + 1",
+        "CAST(CAST(a AS INTEGER) AS VARCHAR) || 'x'",
+        "CASE WHEN CAST(a AS INTEGER) > 0 THEN 'plus' ELSE 'minus' END",
+        "coalesce(CAST(a AS INTEGER), 0)",
+        "strptime(a, '%d')",
+    ],
+)
+def test_a_value_that_fails_costs_its_record_only_and_is_not_a_plain_null(sql: str) -> None:
+    # The same expression twice and its parts once more: an optimiser that shares them moves them out of TRY.
+    mapper = Mapper({"x": sql, "again": sql, "part": "CAST(a AS INTEGER)"})
+    mapped = mapper.run(batch(a=["1", "wrong", None, "4"]))
+    assert mapped.failed["x"].tolist() == [False, True, False, False]
+    assert mapped.failed["again"].tolist() == [False, True, False, False]
+    assert mapped.table.column("part").to_pylist() == [1, None, None, 4]
+    assert mapper.uses("x") == ("a",)
+
+
+def test_failures_are_told_from_nulls_where_the_column_has_no_null() -> None:
+    mapped = Mapper({"x": "CAST(a AS INTEGER)"}).run(batch(a=["1", "wrong"]))
+    assert mapped.failed["x"].tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "(SELECT content FROM read_text('/etc/passwd'))",
+        "1) FROM read_text('/etc/passwd') WHERE (true",
+        "1); COPY (SELECT 1) TO '/tmp/ldt-escape.csv'; SELECT (1",
+        "EXISTS(SELECT * FROM glob('/*'))",
+        "1 ; ATTACH 'x.db'",
+        "ATTACH 'x.db'",
+        "1), (2",
+        "a = ANY(SELECT 1)",
+        "*",
+        "COLUMNS('a')",
+        "row_number() OVER ()",
+        "?",
+        "#1",
+        "",
+        "-- nothing",
+        "a AS b",
+        "(a",
+    ],
+)
+def test_what_is_more_than_an_expression_is_refused_before_it_runs(sql: str) -> None:
+    with pytest.raises(RecipeError, match="column 'canonical'"):
+        Mapper({"canonical": sql}).run(batch(a=["1"]))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "read_csv('/etc/passwd')",
+        "read_text('/etc/passwd')",
+        "glob('/*')",
+        "getenv('HOME')",
+        "count(*)",
+        "random()",
+    ],
+)
+def test_functions_that_reach_beyond_the_record_cannot_be_called(sql: str) -> None:
+    with pytest.raises(RecipeError, match="column 'canonical'"):
+        Mapper({"canonical": sql}).run(batch(a=["1"]))
+
+
+def test_the_connection_itself_reaches_no_file_and_cannot_be_reopened() -> None:
+    """Should an expression ever get past the parser, the engine below refuses too."""
+    import duckdb
+
+    connection = Mapper({"a": "a"})._connection
+    for sql in (
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SET enable_external_access = true",
+        "INSTALL spatial",
+        "COPY (SELECT 1) TO '/tmp/x.csv'",
+    ):
+        with pytest.raises(duckdb.Error):
+            connection.execute(sql).fetchall()
+
+
+def test_an_unknown_column_is_named_with_the_expression_and_what_there_is() -> None:
+    with pytest.raises(RecipeError) as caught:
+        Mapper({"name": "GEN || '!'"}).run(batch(NAME=["a"], code=["b"]))
+    text = str(caught.value)
+    assert "'name'" in text
+    assert "GEN || " in text
+    assert "NAME, code" in text
+    assert "\n" not in text
+
+
+def test_only_the_columns_that_an_expression_uses_pass_through_the_engine() -> None:
+    # A column type that the engine cannot read at all: it may not be looked at.
+    odd = pa.array(np.array([1.0], dtype=np.float16))
+    records = pa.RecordBatch.from_arrays([pa.array([0]), pa.array(["x"]), odd], ["_row", "a", "geometry"])
+    mapper = Mapper({"name": "a"})
+    assert mapper.run(records).table.column("name").to_pylist() == ["x"]
+    assert mapper.used == {"a"}
+
+
+def test_constants_need_no_column() -> None:
+    assert Mapper({"scheme": "'city'"}).run(batch(a=[1, 2])).table.column("scheme").to_pylist() == [
+        "city",
+        "city",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"Code_18": ["112"]}, ["clc 112"]),
+        ({"code_12": ["111"], "CODE_18": ["112"]}, ["clc 112"]),
+        ({"code_12": ["111"]}, ["clc 111"]),
+        ({"other": ["x"]}, ["clc ?"]),
+    ],
+)
+def test_any_of_stands_for_the_first_column_that_there_is(
+    columns: dict[str, list[str]], expected: list[str]
+) -> None:
+    mapper = Mapper({"code": "'clc ' || coalesce(any_of('CODE_18', 'CODE_12'), '?')"})
+    assert mapper.run(batch(**columns)).table.column("code").to_pylist() == expected
+
+
+def test_any_of_is_found_behind_letters_of_several_bytes() -> None:
+    mapper = Mapper({"x": "\"KüRZEL\" || 'ß' || any_of('fehlt', 'größe') || 'é'"})
+    assert mapper.run(batch(KüRZEL=["N"], größe=["5"])).table.column("x").to_pylist() == ["Nß5é"]
+
+
+def test_any_of_takes_names_only() -> None:
+    with pytest.raises(RecipeError, match="any_of takes names"):
+        Mapper({"x": "any_of(a)"})
+
+
+def test_files_of_one_family_may_differ_in_their_columns() -> None:
+    mapper = Mapper({"code": "any_of('CODE_18', 'CODE_12')"})
+    assert mapper.run(batch(CODE_18=["1"])).table.column("code").to_pylist() == ["1"]
+    assert mapper.run(batch(CODE_12=["2"])).table.column("code").to_pylist() == ["2"]
+
+
+def test_a_list_is_taken_apart_in_order_with_its_ordinals() -> None:
+    mapper = Mapper({"v": "item * f", "hour": "ordinal"}, unpivot=Unpivot(column="values"))
+    mapped = mapper.run(batch(values=[[1, 2], None, [], [3]], f=[10, 10, 10, 100]))
+    assert mapped.table.to_pydict() == {
+        "v": [10, 20, 300],
+        "hour": [0, 1, 0],
+        "_row": [10, 10, 13],
+        INDEX: [0, 0, 3],
+        "ordinal": [0, 1, 0],
+    }
+
+
+def test_a_list_column_in_a_slice_of_a_batch_keeps_its_elements() -> None:
+    records = batch(values=[[1], [2, 3], [4]]).slice(1)
+    mapped = Mapper({"v": "item"}, unpivot=Unpivot(column="values")).run(records)
+    assert mapped.table.column("v").to_pylist() == [2, 3, 4]
+    assert mapped.table.column(INDEX).to_pylist() == [0, 0, 1]
+
+
+def test_a_column_that_is_no_list_cannot_be_taken_apart() -> None:
+    with pytest.raises(RecipeError, match="not a list"):
+        Mapper({"v": "item"}, unpivot=Unpivot(column="a")).run(batch(a=[1]))
+    with pytest.raises(RecipeError, match="no column 'b'"):
+        Mapper({"v": "item"}, unpivot=Unpivot(column="b")).run(batch(a=[1]))
+
+
+def test_zones_are_known_and_instants_come_as_utc() -> None:
+    mapped = Mapper({"t": "timezone('Europe/Berlin', TIMESTAMP '2020-06-01 02:00')"}).run(batch(a=[1]))
+    assert mapped.table.column("t")[0].as_py().isoformat() == "2020-06-01T00:00:00+00:00"
