@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 from ldt.errors import Conflict, DiskFull, LdtError, StoreError, Timeout, UsageError
 
 #: The dialect whose compiled statements psycopg executes.
-DIALECT = postgresql.dialect(paramstyle="pyformat")
+DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call] - untyped in SQLAlchemy
 
 _SETTINGS = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c client_min_messages=warning"
 
@@ -30,7 +30,9 @@ def connect(url: str, *, application: str = "ldt") -> psycopg.Connection[tuple[A
         return psycopg.connect(url, autocommit=True, application_name=application, options=_SETTINGS)
 
 
-def pool(url: str, *, statement_timeout: float, size: int = 8) -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
+def pool(
+    url: str, *, statement_timeout: float, size: int = 8
+) -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
     """Return a pool for serving: read-only by default, bounded in time. It opens at the first use and heals by itself."""
     options = (
         f"{_SETTINGS} -c statement_timeout={int(statement_timeout * 1000)}"
@@ -79,7 +81,9 @@ def translated() -> Iterator[None]:
         raise UsageError(f"a value that the database cannot take: {_first_line(e)}") from e
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as e:
         if "No space left" in str(e):
-            raise DiskFull(f"the database has no room left: {_first_line(e)}", remedy="free some disk space") from e
+            raise DiskFull(
+                f"the database has no room left: {_first_line(e)}", remedy="free some disk space"
+            ) from e
         raise StoreError(
             f"the database cannot be reached: {_first_line(e)}",
             remedy="`ldt db status` tells what is wrong, `ldt db up` starts the private database",
@@ -99,7 +103,9 @@ def compiled(statement: ClauseElement) -> tuple[str, dict[str, Any]]:
     return str(result), dict(result.params)
 
 
-def execute(conn: psycopg.Connection[Any], statement: ClauseElement, **parameters: Any) -> psycopg.Cursor[Any]:
+def execute(
+    conn: psycopg.Connection[Any], statement: ClauseElement, **parameters: Any
+) -> psycopg.Cursor[Any]:
     """Execute a SQLAlchemy statement on a driver connection; further parameters fill `bindparam`s."""
     text, bound = compiled(statement)
     with translated():

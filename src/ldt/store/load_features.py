@@ -1,0 +1,126 @@
+"""Features in: the first version is copied into a table of its own and attached; later ones write only what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+
+from ldt.model.observation import Datastream
+from ldt.store.connect import translated
+from ldt.store.copying import copy
+from ldt.store.load import Changes
+
+_JSONB = frozenset({"properties", "raw"})
+_STAGE = sql.SQL("feature_stage")
+
+
+class FeatureRows:
+    """The features of one ingest (see :class:`ldt.store.load.Rows`)."""
+
+    def __init__(
+        self, conn: psycopg.Connection[Any], twin_id: int, dataset_id: int, version: int, feature_type: str
+    ) -> None:
+        self._conn = conn
+        self._ids = {"twin_id": twin_id, "dataset_id": dataset_id}
+        self._version = version
+        self._type = feature_type
+        self._name = f"feature_{dataset_id}"
+        self._partition = sql.Identifier("ldt", self._name)
+        self._rows = 0
+        with translated():
+            found = conn.execute("SELECT to_regclass(%s)", (f"ldt.{self._name}",)).fetchone()
+            self._first = found is None or found[0] is None
+            if self._first:
+                # Without indexes until the rows are in: building them afterwards is several times faster.
+                conn.execute(sql.SQL("CREATE TABLE {} (LIKE ldt.feature)").format(self._partition))
+            else:
+                conn.execute(sql.SQL("CREATE TEMP TABLE {} (LIKE ldt.feature) ON COMMIT DROP").format(_STAGE))
+
+    def add(self, batch: pa.RecordBatch, source_id: int, datastreams: Sequence[Datastream] = ()) -> None:
+        """Take in a batch of `FEATURE_SCHEMA`."""
+        names = ["geom" if n == "geometry" else n for n in batch.schema.names]
+        batch = batch.rename_columns(names).append_column(
+            "feature_type", pa.repeat(pa.scalar(self._type), batch.num_rows)
+        )
+        self._rows += copy(
+            self._conn,
+            self._partition if self._first else _STAGE,
+            [batch],
+            constants={**self._ids, "since": self._version, "source_id": source_id},
+            jsonb=_JSONB,
+        )
+
+    def finish(self) -> Changes:
+        """Attach the first version's table, or write what differs from the current rows."""
+        with translated():
+            changes = self._attach() if self._first else self._difference()
+            row = self._conn.execute(
+                sql.SQL(
+                    "SELECT count(*), ST_AsBinary(ST_Envelope(ST_Extent(geom)::geometry)), min(valid_from), max(valid_to)"
+                    " FROM {} WHERE until IS NULL"
+                ).format(self._partition)
+            ).fetchone()
+            assert row is not None  # noqa: S101 - an aggregate always returns a row
+            changes.rows, changes.time_first, changes.time_last = row[0], row[2], row[3]
+            changes.extent = _polygon(self._conn, row[1])
+        return changes
+
+    def _attach(self) -> Changes:
+        dataset = sql.Literal(self._ids["dataset_id"])
+        for statement in (
+            # The names say which parent index each one will be part of; ATTACH finds them by their definition.
+            "ALTER TABLE {t} ALTER twin_id SET NOT NULL, ADD PRIMARY KEY (twin_id, dataset_id, fid, since)",
+            "ALTER TABLE {t} ADD CONSTRAINT of_dataset CHECK (dataset_id = {d})",
+            "CREATE INDEX ON {t} USING gist (geom) WHERE until IS NULL",
+            "CREATE INDEX ON {t} USING gist (geom) WHERE until IS NOT NULL",
+            "CREATE INDEX ON {t} (fid) WHERE until IS NULL",
+            "ALTER TABLE ldt.feature ATTACH PARTITION {t} FOR VALUES IN ({d})",
+            "ALTER TABLE {t} DROP CONSTRAINT of_dataset",
+            "ANALYZE {t}",
+        ):
+            self._conn.execute(sql.SQL(statement).format(t=self._partition, d=dataset))
+        return Changes(added=self._rows)
+
+    def _difference(self) -> Changes:
+        c, p = self._conn, self._partition
+        c.execute("CREATE INDEX ON feature_stage (fid)")
+        c.execute("ANALYZE feature_stage")
+        closed = c.execute(
+            sql.SQL(
+                "UPDATE {p} f SET until = {v} WHERE f.until IS NULL AND NOT EXISTS"
+                " (SELECT FROM feature_stage s WHERE s.fid = f.fid AND s.digest = f.digest)"
+            ).format(p=p, v=sql.Literal(self._version))
+        ).rowcount
+        columns = sql.SQL(
+            "twin_id, dataset_id, fid, since, until, feature_type, namespace, local_id, version_id, geom, valid_from, valid_to,"
+            " properties, raw, digest, source_id, source_row"
+        )
+        written = c.execute(
+            sql.SQL(
+                "INSERT INTO {p} ({columns}) SELECT {columns} FROM feature_stage s WHERE NOT EXISTS"
+                " (SELECT FROM {p} f WHERE f.fid = s.fid AND f.until IS NULL)"
+            ).format(p=p, columns=columns)
+        ).rowcount
+        row = c.execute(
+            sql.SQL(
+                "SELECT count(*) FROM {p} o JOIN {p} n ON n.fid = o.fid AND n.since = o.until WHERE o.until = {v}"
+            ).format(p=p, v=sql.Literal(self._version))
+        ).fetchone()
+        changed = row[0] if row else 0
+        return Changes(added=written - changed, changed=changed, removed=closed - changed)
+
+
+def _polygon(conn: psycopg.Connection[Any], envelope: bytes | None) -> bytes | None:
+    """Return an envelope as a polygon: that of a single point or of a straight line is not one by itself."""
+    if envelope is None:
+        return None
+    row = conn.execute(
+        "SELECT ST_AsBinary(CASE WHEN ST_Dimension(g) = 2 THEN g"
+        " ELSE ST_Envelope(ST_Expand(g, 1e-7)) END) FROM (SELECT %s::geometry AS g) e",
+        (envelope,),
+    ).fetchone()
+    return row[0] if row else None
