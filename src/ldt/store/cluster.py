@@ -1,0 +1,504 @@
+"""The private PostGIS: a database of our own in the user's data directory, on a unix socket, without set-up.
+
+A cluster's folder holds::
+
+    data/             PostgreSQL's own data directory (owned by the user that the server runs as, mode 0700)
+    socket/           the socket, unless the path is too long for one
+    ldt.conf          settings, written at each start      pg_hba.conf   who may come in
+    port              the port, kept for good              start.log     the last start
+    lock              held while somebody starts, stops or makes it
+    open, ldt_reader.password, pg_service.conf             once it is open to QGIS
+
+The server is left running when a command ends: notebooks, the service and commands share it. `ldt db down` ends it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+import psycopg
+
+from ldt.errors import ClusterError, Conflict, DiskFull, StoreError
+from ldt.settings import settings
+from ldt.store import cluster_settings as given
+from ldt.store.binaries import Binaries, find_binaries
+from ldt.store.process import (
+    Owner,
+    PidFile,
+    failure,
+    read_pid_file,
+    server_owner,
+    serves,
+    surely_stale,
+)
+
+State = Literal["absent", "stopped", "starting", "running", "stopping"]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A private database that runs.
+
+    Attributes:
+        url: its address, `postgresql://…`, as libpq and psycopg take it.
+        socket_dir: the folder of its socket.
+        port: the port that names the socket (and the TCP port once it is open).
+        pid: the process of the server.
+        started: whether this call started it.
+    """
+
+    url: str
+    socket_dir: Path
+    port: int
+    pid: int
+    started: bool
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a private database without touching it.
+
+    Attributes:
+        state: `absent` (never made), `stopped`, `starting`, `running` or `stopping`.
+        home: the cluster's folder.
+        major: the PostgreSQL version that it was made with; None if absent.
+        running: address and process, None unless it runs.
+        tcp_port: the port on 127.0.0.1 if it is open to QGIS.
+    """
+
+    state: State
+    home: Path
+    major: int | None
+    running: Running | None
+    tcp_port: int | None
+
+
+class Cluster:
+    """A private database in a folder.
+
+    Args:
+        data_dir: the cluster's folder; made when needed.
+        for_tests: trade safety against a crash of the machine for speed.
+    """
+
+    def __init__(self, data_dir: Path, *, for_tests: bool = False) -> None:
+        self.home = Path(data_dir).expanduser().resolve()
+        self.pgdata = self.home / "data"
+        self.for_tests = for_tests
+
+    # What is there ---------------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Return what is known of the database; starts and changes nothing.
+
+        Raises:
+            ClusterError: the folder is another user's.
+        """
+        found = self._server()
+        major = self._major()
+        if found is None:
+            return Status("absent" if major is None else "stopped", self.home, major, None, None)
+        if found.status not in ("ready", "standby"):
+            return Status(
+                "stopping" if found.status == "stopping" else "starting", self.home, major, None, None
+            )
+        return Status("running", self.home, major, self._running(found), found.port if found.tcp else None)
+
+    def url(self, database: str = given.DATABASE) -> str:
+        """Return the address of a database in the running server.
+
+        Raises:
+            ClusterError: the server is not running.
+        """
+        found = self._server()
+        if found is None:
+            raise ClusterError(
+                "the private database is not running", where=str(self.home), remedy="run: ldt db up"
+            )
+        return _url(found, database)
+
+    def _server(self) -> PidFile | None:
+        """Return the pid file if the process that it names is really our server."""
+        found = read_pid_file(self.pgdata)
+        return found if found is not None and serves(found.pid, self.pgdata) else None
+
+    def _running(self, found: PidFile, *, started: bool = False) -> Running:
+        return Running(_url(found, given.DATABASE), Path(found.socket_dir), found.port, found.pid, started)
+
+    def _major(self) -> int | None:
+        try:
+            return int((self.pgdata / "PG_VERSION").read_text("ascii").split(".")[0])
+        except FileNotFoundError:
+            return None
+        except (PermissionError, ValueError) as error:
+            raise ClusterError(
+                "this is not a data directory of PostgreSQL that you can read",
+                where=str(self.pgdata),
+                remedy="run ldt as the user whose it is, or set LDT_DATA_DIR to a folder of your own",
+            ) from error
+
+    # Up and down -----------------------------------------------------------------------------------------------
+
+    def up(self, wait: float = 300) -> Running:
+        """Make the database if there is none, start it if it does not run, and return its address.
+
+        Of several processes that call this at the same moment one starts it, the others wait and find it running.
+
+        Args:
+            wait: seconds to wait for another process that is starting it, or for recovery after a crash.
+
+        Raises:
+            PostgisMissing: this machine has no PostgreSQL with PostGIS.
+            DiskFull: no room to make or start it.
+            ClusterError: anything else that is in the way; the error says what and what to do.
+        """
+        found = self._server()
+        if found is not None and found.status == "ready":
+            return self._running(self._reachable(found))
+        owner = server_owner(self.home, self.pgdata)
+        with self._full_disk_told():
+            self._make_home(owner)
+            with self._lock(wait):
+                found = self._settled(wait)
+                if found is not None:
+                    return self._running(self._reachable(found))
+                binaries = self._binaries()
+                if not self.pgdata.exists():
+                    self._make(binaries, owner)
+                found = self._start(binaries, owner, wait)
+        _update_extensions(_url(found, given.DATABASE))
+        return self._running(found, started=True)
+
+    def down(self, wait: float = 120) -> bool:
+        """Stop the server if it runs; sessions are ended, transactions rolled back (`pg_ctl -m fast`).
+
+        Returns:
+            Whether it was running.
+
+        Raises:
+            ClusterError: it did not stop.
+        """
+        if self._server() is None:
+            return False
+        owner = server_owner(self.home, self.pgdata)
+        with self._lock(wait):
+            if self._server() is None:
+                return False
+            self._stop(owner, wait)
+        return True
+
+    def restart(self, wait: float = 300) -> Running:
+        """Stop and start the server under one lock, so that nobody starts it in between."""
+        owner = server_owner(self.home, self.pgdata)
+        with self._full_disk_told(), self._lock(wait):
+            if self._server() is not None:
+                self._stop(owner, wait)
+            return self._running(self._start(self._binaries(), owner, wait), started=True)
+
+    def _stop(self, owner: Owner, wait: float) -> None:
+        args = ["stop", "-D", str(self.pgdata), "-m", "fast", "-w", "-t", str(int(wait))]
+        done = owner.run([self._binaries().program("pg_ctl"), *args], timeout=wait + 30)
+        if done.returncode:
+            raise failure("the private database did not stop", done.stderr or done.stdout, where=self.pgdata)
+
+    def _settled(self, wait: float) -> PidFile | None:
+        """Wait while a server is starting, recovering or stopping; return it if it runs in the end."""
+        deadline = time.monotonic() + wait
+        while (found := self._server()) is not None and found.status != "ready":
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    f"the private database has been {found.status} for {wait:g} s",
+                    where=str(self.pgdata),
+                    remedy=f"wait longer, and look into {self.home / 'start.log'} and {self.pgdata / 'log'}",
+                )
+            time.sleep(0.05)
+        return found
+
+    def _reachable(self, found: PidFile) -> PidFile:
+        if not (Path(found.socket_dir) / f".s.PGSQL.{found.port}").exists():
+            raise ClusterError(
+                "the private database runs, but its socket was removed, so nobody can reach it",
+                where=found.socket_dir,
+                remedy="run: ldt db down, then ldt db up",
+            )
+        return found
+
+    # Making it -------------------------------------------------------------------------------------------------
+
+    def _make_home(self, owner: Owner) -> None:
+        """Make the cluster's folder; folders that are there already are left as they are."""
+        _must_be_plain(self.home)
+        missing = [path for path in (self.home, *self.home.parents) if not path.exists()]
+        try:
+            for folder in reversed(missing):
+                folder.mkdir(exist_ok=True)
+                # Only folders just made: the server's user must pass them, whatever root's umask is.
+                folder.chmod(0o755 if owner.switch else 0o700)
+        except (PermissionError, NotADirectoryError, FileExistsError) as error:
+            raise ClusterError(
+                f"the folder of the private database cannot be made: {error.strerror}",
+                where=str(self.home),
+                remedy="set LDT_DATA_DIR to a folder that you can write",
+            ) from error
+
+    def _make(self, binaries: Binaries, owner: Owner) -> None:
+        """Make the data directory in a temporary folder beside its place, then rename it.
+
+        So whatever interrupts it, the data directory is either whole, with database and PostGIS, or not there.
+        """
+        for left in self.home.glob("data.new-*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a process that was killed; we hold the lock
+        new = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.home))
+        try:
+            if owner.switch:
+                os.chown(new, owner.uid, owner.gid)
+            self._initdb(new, binaries, owner)
+            with (new / "postgresql.conf").open("a", encoding="utf-8") as file:
+                file.write("\n# Settings of LDT, written at each start\ninclude '../ldt.conf'\n")
+            self._write_settings(owner)
+            self._sql_alone(new, binaries, owner, "postgres", f"CREATE DATABASE {given.DATABASE}")
+            self._sql_alone(new, binaries, owner, given.DATABASE, "CREATE EXTENSION postgis")
+            new.rename(self.pgdata)
+            _sync(self.home)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+    def _initdb(self, new: Path, binaries: Binaries, owner: Owner) -> None:
+        command = [binaries.program("initdb"), "-D", str(new), "-U", given.DATABASE]
+        command += ["--encoding=UTF8", "--auth=trust", "--no-instructions"]
+        if self.for_tests:
+            command.append("--no-sync")
+        # The built-in provider needs nothing of the host; before 17 the host must have C.UTF-8, which older macOS has not.
+        locales = (
+            [["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]]
+            if binaries.major >= 17
+            else [["--locale=C.UTF-8"], ["--locale=C"]]
+        )
+        for locale in locales:
+            done = owner.run([*command, *locale])
+            if done.returncode == 0:
+                return
+            if "locale" not in done.stderr:
+                break
+        raise failure("the private database cannot be made", done.stderr, where=self.pgdata)
+
+    def _sql_alone(
+        self, pgdata: Path, binaries: Binaries, owner: Owner, database: str, statement: str
+    ) -> None:
+        """Run one statement without a server, in a single-user backend."""
+        # Not with exit_on_error: PostGIS's own script provokes errors that it catches. An uncaught one is in stderr.
+        command = [
+            binaries.program("postgres"),
+            "--single",
+            "-D",
+            pgdata,
+            "-c",
+            "logging_collector=off",
+            database,
+        ]
+        done = owner.run(command, stdin=statement + "\n")
+        if done.returncode or "ERROR:" in done.stderr:
+            raise failure("the private database cannot be made", done.stderr, where=self.pgdata)
+
+    def _binaries(self) -> Binaries:
+        """Return programs that fit the data directory.
+
+        Raises:
+            ClusterError: the data directory was made by another major version, or is none at all.
+        """
+        major = self._major()
+        binaries = find_binaries(major)
+        if major is None and self.pgdata.exists():
+            raise ClusterError(
+                "this folder is in the place of the private database, but holds none",
+                where=str(self.pgdata),
+                remedy="move it away and try again",
+            )
+        if major is not None and binaries.major != major:
+            raise ClusterError(
+                f"the private database was made by PostgreSQL {major}, this machine has {binaries.major} ({binaries.bindir})",
+                where=str(self.pgdata),
+                remedy=f"install PostgreSQL {major} with PostGIS again; or move the data: with {major}, ldt db up && "
+                f'pg_dump -Fc -f ldt.dump "$(ldt db url)" && ldt db down; rename {self.pgdata}; '
+                f'with {binaries.major}, ldt db up && pg_restore --clean --if-exists -d "$(ldt db url)" ldt.dump',
+            )
+        return binaries
+
+    # Starting it -----------------------------------------------------------------------------------------------
+
+    @property
+    def open_marker(self) -> Path:
+        """The file whose presence says that the server listens on 127.0.0.1."""
+        return self.home / "open"
+
+    @property
+    def log(self) -> Path:
+        """What the server said at its last start."""
+        return self.home / "start.log"
+
+    def _write_settings(self, owner: Owner) -> int:
+        """Write `ldt.conf` and `pg_hba.conf`; return the port."""
+        kept = self.home / "port"
+        tcp = self.open_marker.exists()
+        port = int(kept.read_text("ascii")) if kept.exists() else 0
+        if not port or (tcp and not given.is_free(port)):
+            port = given.free_port()
+            _write(kept, str(port))
+        socket_dir = given.choose_socket_dir(self.home, owner)
+        text = given.conf(self.home, socket_dir=socket_dir, port=port, tcp=tcp, for_tests=self.for_tests)
+        _write(self.home / "ldt.conf", text)
+        _write(self.home / "pg_hba.conf", given.HBA)
+        return port
+
+    def _start(self, binaries: Binaries, owner: Owner, wait: float) -> PidFile:
+        self._write_settings(owner)
+        said = self._pg_ctl_start(binaries, owner, wait)
+        if said and 'lock file "postmaster.pid" already exists' in said and surely_stale(self.pgdata, owner):
+            # The number in it is now another process of the same user, which PostgreSQL cannot tell from a server.
+            (self.pgdata / "postmaster.pid").rename(self.pgdata / "postmaster.pid.stale")
+            said = self._pg_ctl_start(binaries, owner, wait)
+        found = self._settled(wait) if not said else None
+        if found is None:
+            raise failure(
+                "the private database cannot be started",
+                said or "it ended at once",
+                where=self.pgdata,
+                remedy=f"see {self.log} and {self.pgdata / 'log'}",
+            )
+        return found
+
+    def _pg_ctl_start(self, binaries: Binaries, owner: Owner, wait: float) -> str:
+        """Start the server; return what it said if that failed, else nothing."""
+        self.log.unlink(missing_ok=True)
+        self.log.touch(mode=0o600)
+        if owner.switch:
+            os.chown(self.log, owner.uid, owner.gid)
+        began = time.time()
+        args = ["start", "-D", str(self.pgdata), "-l", str(self.log), "-w", "-t", str(int(wait)), "-s"]
+        done = owner.run([binaries.program("pg_ctl"), *args], timeout=wait + 30)
+        if done.returncode == 0:
+            return ""
+        said = [self.log.read_text("utf-8", errors="replace")]
+        # Once its own log is open the server says the rest there.
+        logs = (path for path in (self.pgdata / "log").glob("*.log") if path.stat().st_mtime >= began - 1)
+        for path in sorted(logs, key=lambda path: path.stat().st_mtime)[-1:]:
+            said.append("\n".join(path.read_text("utf-8", errors="replace").splitlines()[-40:]))
+        return "\n".join([*said, done.stderr])
+
+    # Guards ----------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _lock(self, wait: float) -> Iterator[None]:
+        """Hold the lock of this cluster between processes; the system frees it when its holder ends, however."""
+        deadline = time.monotonic() + wait
+        with (self.home / "lock").open("a", encoding="ascii") as file:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if time.monotonic() > deadline:
+                        raise Conflict(
+                            f"another process has been starting or stopping the private database for {wait:g} s",
+                            where=str(self.home),
+                            remedy="wait for it, or end it, and try again",
+                        ) from error
+                    time.sleep(0.05)
+            yield
+
+    @contextlib.contextmanager
+    def _full_disk_told(self) -> Iterator[None]:
+        """Turn the system's own "no space left" into a DiskFull."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise DiskFull(
+                "no room is left on the disk of the private database",
+                where=str(self.home),
+                remedy="free some space there, or set LDT_DATA_DIR to a larger disk, and try again",
+            ) from error
+
+
+def database_url() -> str:
+    """Return the address of the database: `LDT_DATABASE_URL`, else the private one, which is started if need be.
+
+    Raises:
+        StoreError: there is no private database and none can be made or started.
+    """
+    return settings().database_url or private_cluster().up().url
+
+
+def private_cluster() -> Cluster:
+    """Return the private database of this user, running or not."""
+    return Cluster(settings().data_dir / "pg")
+
+
+def _url(found: PidFile, database: str) -> str:
+    return (
+        f"postgresql://{given.DATABASE}@/{database}?host={quote(found.socket_dir, safe='')}&port={found.port}"
+    )
+
+
+def _must_be_plain(home: Path) -> None:
+    # pg_ctl hands the path to a shell within double quotes.
+    bad = sorted(set('"$`\\\n') & set(str(home)))
+    if bad:
+        raise ClusterError(
+            f"the path holds {' '.join(map(repr, bad))}, which PostgreSQL's programs cannot take",
+            where=str(home),
+            remedy="set LDT_DATA_DIR to a plainer path",
+        )
+
+
+def _write(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file so that it is there whole or not at all, with its mode from the first moment."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    with open(new, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        file.write(text)
+    new.chmod(mode)  # the umask may have taken away what the server's user needs
+    new.replace(path)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _update_extensions(url: str) -> None:
+    """Bring PostGIS in the database up to the library, after the machine's packages were updated."""
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=30) as connection:
+            rows = connection.execute(
+                "SELECT name, installed_version, default_version FROM pg_available_extensions "
+                "WHERE name LIKE 'postgis%' AND installed_version <> default_version"
+            ).fetchall()
+            for name, installed, available in rows:
+                if _numbers(available) > _numbers(installed):
+                    connection.execute(f"ALTER EXTENSION {name} UPDATE")
+    except psycopg.Error as error:
+        raise StoreError(
+            f"the private database does not answer: {str(error).strip().splitlines()[0]}",
+            where=url,
+            remedy="run: ldt db down, then ldt db up",
+        ) from error
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
