@@ -1,0 +1,1 @@
+"""The model in PostgreSQL and in files: the one place that knows SQL."""

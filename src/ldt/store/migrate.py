@@ -44,7 +44,9 @@ def migrate(url: str, target: str = "head") -> Migrated:
     config = Config()
     config.set_main_option("script_location", str(_HERE / "migrations"))
     script = ScriptDirectory.from_config(config)
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=pool.NullPool)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=pool.NullPool
+    )
     try:
         with translated(), engine.connect() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")

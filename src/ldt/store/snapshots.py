@@ -32,7 +32,9 @@ def parse_at(at: str | None) -> int | datetime | None:
         instant = None
     if instant is None or instant.tzinfo is None:
         raise UsageError(
-            f"{at!r} is no snapshot", where="at", remedy="give a revision (17) or an instant with zone (2026-01-31T12:00:00Z)"
+            f"{at!r} is no snapshot",
+            where="at",
+            remedy="give a revision (17) or an instant with zone (2026-01-31T12:00:00Z)",
         )
     return instant
 
@@ -55,9 +57,7 @@ def resolve(
         Gone: a data set's version of that time was pruned.
     """
     with translated(), conn.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(
-            "SELECT id, name, revision FROM ldt.twin WHERE name = %s", (twin,)
-        ).fetchone()
+        row = cursor.execute("SELECT id, name, revision FROM ldt.twin WHERE name = %s", (twin,)).fetchone()
         if row is None:
             raise NotFound(f"there is no twin {twin!r}", remedy="/twins lists what there is")
         found = cursor.execute(
@@ -72,7 +72,9 @@ def resolve(
             },
         ).fetchone()
         if found is None and at not in (None, 0):
-            raise NotFound(f"{twin} has no state at {at}", where="at", remedy=f"the newest revision is {row['revision']}")
+            raise NotFound(
+                f"{twin} has no state at {at}", where="at", remedy=f"the newest revision is {row['revision']}"
+            )
         revision = found["revision"] if found else 0
         datasets = _datasets(cursor, row["id"], twin, revision, access)
     return Snapshot(

@@ -1,0 +1,254 @@
+"""One data set in: sources through a recipe into a new version, in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import shapely
+
+from ldt import __version__, sources
+from ldt.errors import LdtError, NotFound, UsageError
+from ldt.harmonise import harmoniser
+from ldt.harmonise.chunk import HARMONISER, Chunk, Context
+from ldt.harmonise.recipe import Recipe
+from ldt.model.outcome import Tally
+from ldt.sources.resource import Resource, open_resources
+from ldt.store import files, twins, views
+from ldt.store.connect import connect, translated
+from ldt.store.load import Changes, Load, SourceObject, VersionKey, commit, exclusive
+from ldt.store.load_features import FeatureRows
+from ldt.store.load_observations import ObservationRows
+from ldt.store.snapshots import own_namespace
+
+#: Called with (source name, records read so far in all sources).
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What an ingest did. `version` and `revision` are those of the state that now is; `unchanged` means nothing was written."""
+
+    dataset: str
+    version: int
+    revision: int
+    unchanged: bool
+    tally: Tally
+    changes: Changes
+    sources: list[str]
+
+    def summary(self) -> dict[str, Any]:
+        """Return a JSON-ready form."""
+        changes = asdict(self.changes)
+        changes.pop("extent")
+        return {
+            "dataset": self.dataset,
+            "version": self.version,
+            "revision": self.revision,
+            "unchanged": self.unchanged,
+            "sources": self.sources,
+            "outcomes": asdict(self.tally),
+            "rows": changes,
+        }
+
+
+def ingest(
+    url: str,
+    twin: str,
+    recipe: Recipe,
+    paths: Sequence[Path],
+    *,
+    name: str | None = None,
+    everywhere: bool = False,
+    progress: Progress | None = None,
+) -> Ingested:
+    """Bring one data set of a twin up to date with its sources.
+
+    Args:
+        url: address of the database.
+        twin: name of the twin, which must exist.
+        recipe: how the records become canonical.
+        paths: files, folders or archives; at least one.
+        name: name of the data set, the recipe's own by default.
+        everywhere: keep records wherever they lie (the data set that is the twin's boundary).
+        progress: is told how far the work is.
+
+    Raises:
+        LdtError: anything that the user can be told about; the previous state stays as it was.
+    """
+    if not paths:
+        raise UsageError(
+            "no source given", where=recipe.name, remedy="name at least one file, folder or address"
+        )
+    dataset_name = name or recipe.name
+    with ExitStack() as stack:
+        resources = [r for path in paths for r in stack.enter_context(_opened(path, recipe))]
+        conn = stack.enter_context(connect(url, application="ldt ingest"))
+        twin_id = twins.twin_id(conn, twin)
+        # Observations lie where their things are; only features are selected by place.
+        selection = None if everywhere or recipe.observation else twins.selection(conn, twin_id)
+        key = VersionKey(
+            sources=tuple(_source_object(r, recipe) for r in resources),
+            recipe_digest=recipe.digest,
+            harmoniser=HARMONISER,
+            selection_digest=hashlib.sha256(selection or b"").hexdigest(),
+        )
+        with translated(), conn.transaction():
+            dataset_id = twins.put_dataset(
+                conn,
+                twin_id,
+                recipe,
+                name=dataset_name,
+                shape=recipe.shape,
+                feature_type=recipe.feature.type if recipe.feature else None,
+                recipe=recipe.model_dump(mode="json", exclude_defaults=True),
+            )
+            with exclusive(conn, dataset_id):
+                before = current(conn, dataset_id, dataset_name, key)
+                if before is not None:
+                    return before
+                version = _current_version(conn, dataset_id) + 1
+                rows: FeatureRows | ObservationRows
+                if recipe.feature:
+                    rows = FeatureRows(conn, twin_id, dataset_id, version, recipe.feature.type)
+                else:
+                    assert recipe.observation is not None  # noqa: S101 - a recipe has exactly one of the two
+                    rows = ObservationRows(conn, url, twin_id, dataset_id, version, recipe.observation.update)
+                load = Load(conn, twin_id, dataset_id, version, rows)
+                context = Context(
+                    namespace=own_namespace(twin, dataset_name),
+                    selection=shapely.from_wkb(selection) if selection else None,
+                )
+                _run(load, recipe, resources, key.sources, context, progress)
+                if recipe.source.keep:
+                    for r in resources:
+                        files.keep(r.digest, [r.path, *r.sides] if r.path.is_file() else r.sides)
+                loaded = commit(load, key, __version__)
+                if recipe.feature:
+                    views.refresh(conn, twin_id, recipe.feature.type)
+    return Ingested(
+        dataset_name,
+        loaded.version,
+        loaded.revision,
+        False,
+        loaded.tally,
+        loaded.changes,
+        [r.name for r in resources],
+    )
+
+
+def _opened(path: Path, recipe: Recipe) -> Any:
+    options = recipe.source.options
+    return open_resources(path, suffixes=sources.suffixes(recipe.source.reader), member=options.get("member"))
+
+
+def _source_object(resource: Resource, recipe: Recipe) -> SourceObject:
+    return SourceObject(
+        digest=resource.digest,
+        name=resource.name,
+        size=resource.size,
+        media_type=resource.media_type,
+        kept=recipe.source.keep,
+    )
+
+
+def _run(
+    load: Load,
+    recipe: Recipe,
+    resources: Sequence[Resource],
+    objects: Sequence[SourceObject],
+    context: Context,
+    progress: Progress | None,
+) -> None:
+    """Harmonise and load side by side: while the database takes one chunk in, the next is made."""
+    worker = harmoniser(recipe, context)
+    seen: set[str] = set()
+    with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
+        pending: Future[None] | None = None
+        for resource, source in zip(resources, objects, strict=True):
+            if source.digest in seen:  # the same bytes given twice are one source
+                continue
+            seen.add(source.digest)
+            chunks = worker.batches(sources.read(recipe.source.reader, resource.path, _options(recipe)))
+            for chunk in _located(chunks, resource):
+                load.tally.add(chunk.tally)
+                _add_crs(load.crs, chunk, resource.name)
+                if pending is not None:
+                    pending.result()
+                pending = pool.submit(_load_chunk, load, source, chunk)
+                if progress:
+                    progress(resource.name, load.tally.read)
+        if pending is not None:
+            pending.result()
+
+
+def _options(recipe: Recipe) -> dict[str, Any]:
+    return {k: v for k, v in recipe.source.options.items() if k != "member"}
+
+
+def _located(chunks: Iterator[Chunk], resource: Resource) -> Iterator[Chunk]:
+    """Let errors name the file that they happened in."""
+    try:
+        yield from chunks
+    except LdtError as e:
+        if e.where is None:
+            e.where = resource.name
+        elif resource.name not in e.where:
+            e.where = f"{resource.name}: {e.where}"
+        raise
+
+
+def _load_chunk(load: Load, source: SourceObject, chunk: Chunk) -> None:
+    source_id = load.source(source)
+    batch = chunk.features if chunk.features is not None else chunk.observations
+    if batch is not None and batch.num_rows:
+        load.rows.add(batch, source_id, chunk.datastreams)
+    load.outcomes(chunk.outcomes, source_id)
+
+
+def _add_crs(known: list[dict[str, Any]], chunk: Chunk, source: str) -> None:
+    for entry in chunk.crs:
+        named = {"source": source, **entry}
+        if named not in known:
+            known.append(named)
+
+
+def _current_version(conn: psycopg.Connection[Any], dataset_id: int) -> int:
+    row = conn.execute("SELECT max(version) FROM ldt.version WHERE dataset_id = %s", (dataset_id,)).fetchone()
+    return int(row[0]) if row and row[0] is not None else 0
+
+
+def current(conn: psycopg.Connection[Any], dataset_id: int, name: str, key: VersionKey) -> Ingested | None:
+    """Return what the current version is if it was made of the very same key, else None."""
+    row = conn.execute(
+        "SELECT v.version, v.revision, v.read, v.accepted, v.repaired, v.rejected, v.duplicate, v.outside, v.derived,"
+        " v.missing, v.rows, d.removed FROM ldt.version v JOIN ldt.dataset d ON d.id = v.dataset_id"
+        " WHERE v.dataset_id = %s AND v.version = d.current_version AND v.key = %s",
+        (dataset_id, key.digest),
+    ).fetchone()
+    if row is None or row[-1] is not None:
+        return None
+    tally = Tally(*row[2:10])
+    return Ingested(name, row[0], row[1], True, tally, Changes(rows=row[10]), [s.name for s in key.sources])
+
+
+def dataset_recipe(conn: psycopg.Connection[Any], twin: str, dataset: str) -> dict[str, Any]:
+    """Return the recipe that a data set was last ingested with.
+
+    Raises:
+        NotFound: no such data set.
+    """
+    row = conn.execute(
+        "SELECT recipe FROM ldt.dataset WHERE twin_id = %s AND name = %s",
+        (twins.twin_id(conn, twin), dataset),
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"{twin} has no data set {dataset!r}", remedy="`ldt dataset list` shows what there is")
+    content: dict[str, Any] = row[0]
+    return content
