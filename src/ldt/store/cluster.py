@@ -14,14 +14,8 @@ The server is left running when a command ends: notebooks, the service and comma
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import os
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,14 +23,18 @@ from urllib.parse import quote
 
 import psycopg
 
-from ldt.errors import ClusterError, Conflict, DiskFull, StoreError
+from ldt.errors import ClusterError, StoreError
 from ldt.settings import settings
 from ldt.store import cluster_settings as given
+from ldt.store import reader
 from ldt.store.binaries import Binaries, find_binaries
+from ldt.store.initdb import make_data_directory, make_home, write
 from ldt.store.process import (
     Owner,
     PidFile,
     failure,
+    full_disk_told,
+    locked,
     read_pid_file,
     server_owner,
     serves,
@@ -167,15 +165,21 @@ class Cluster:
         if found is not None and found.status == "ready":
             return self._running(self._reachable(found))
         owner = server_owner(self.home, self.pgdata)
-        with self._full_disk_told():
-            self._make_home(owner)
-            with self._lock(wait):
+        with full_disk_told(self.home):
+            make_home(self.home, owner)
+            with locked(self.home, wait):
                 found = self._settled(wait)
                 if found is not None:
                     return self._running(self._reachable(found))
                 binaries = self._binaries()
                 if not self.pgdata.exists():
-                    self._make(binaries, owner)
+                    make_data_directory(
+                        self.pgdata,
+                        binaries,
+                        owner,
+                        write_settings=lambda: self._write_settings(owner),
+                        sync=not self.for_tests,
+                    )
                 found = self._start(binaries, owner, wait)
         _update_extensions(_url(found, given.DATABASE))
         return self._running(found, started=True)
@@ -192,7 +196,7 @@ class Cluster:
         if self._server() is None:
             return False
         owner = server_owner(self.home, self.pgdata)
-        with self._lock(wait):
+        with locked(self.home, wait):
             if self._server() is None:
                 return False
             self._stop(owner, wait)
@@ -201,7 +205,7 @@ class Cluster:
     def restart(self, wait: float = 300) -> Running:
         """Stop and start the server under one lock, so that nobody starts it in between."""
         owner = server_owner(self.home, self.pgdata)
-        with self._full_disk_told(), self._lock(wait):
+        with full_disk_told(self.home), locked(self.home, wait):
             if self._server() is not None:
                 self._stop(owner, wait)
             return self._running(self._start(self._binaries(), owner, wait), started=True)
@@ -233,83 +237,6 @@ class Cluster:
                 remedy="run: ldt db down, then ldt db up",
             )
         return found
-
-    # Making it -------------------------------------------------------------------------------------------------
-
-    def _make_home(self, owner: Owner) -> None:
-        """Make the cluster's folder; folders that are there already are left as they are."""
-        _must_be_plain(self.home)
-        missing = [path for path in (self.home, *self.home.parents) if not path.exists()]
-        try:
-            for folder in reversed(missing):
-                folder.mkdir(exist_ok=True)
-                # Only folders just made: the server's user must pass them, whatever root's umask is.
-                folder.chmod(0o755 if owner.switch else 0o700)
-        except (PermissionError, NotADirectoryError, FileExistsError) as error:
-            raise ClusterError(
-                f"the folder of the private database cannot be made: {error.strerror}",
-                where=str(self.home),
-                remedy="set LDT_DATA_DIR to a folder that you can write",
-            ) from error
-
-    def _make(self, binaries: Binaries, owner: Owner) -> None:
-        """Make the data directory in a temporary folder beside its place, then rename it.
-
-        So whatever interrupts it, the data directory is either whole, with database and PostGIS, or not there.
-        """
-        for left in self.home.glob("data.new-*"):
-            shutil.rmtree(left, ignore_errors=True)  # of a process that was killed; we hold the lock
-        new = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.home))
-        try:
-            if owner.switch:
-                os.chown(new, owner.uid, owner.gid)
-            self._initdb(new, binaries, owner)
-            with (new / "postgresql.conf").open("a", encoding="utf-8") as file:
-                file.write("\n# Settings of LDT, written at each start\ninclude '../ldt.conf'\n")
-            self._write_settings(owner)
-            self._sql_alone(new, binaries, owner, "postgres", f"CREATE DATABASE {given.DATABASE}")
-            self._sql_alone(new, binaries, owner, given.DATABASE, "CREATE EXTENSION postgis")
-            new.rename(self.pgdata)
-            _sync(self.home)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-
-    def _initdb(self, new: Path, binaries: Binaries, owner: Owner) -> None:
-        command = [binaries.program("initdb"), "-D", str(new), "-U", given.DATABASE]
-        command += ["--encoding=UTF8", "--auth=trust", "--no-instructions"]
-        if self.for_tests:
-            command.append("--no-sync")
-        # The built-in provider needs nothing of the host; before 17 the host must have C.UTF-8, which older macOS has not.
-        locales = (
-            [["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]]
-            if binaries.major >= 17
-            else [["--locale=C.UTF-8"], ["--locale=C"]]
-        )
-        for locale in locales:
-            done = owner.run([*command, *locale])
-            if done.returncode == 0:
-                return
-            if "locale" not in done.stderr:
-                break
-        raise failure("the private database cannot be made", done.stderr, where=self.pgdata)
-
-    def _sql_alone(
-        self, pgdata: Path, binaries: Binaries, owner: Owner, database: str, statement: str
-    ) -> None:
-        """Run one statement without a server, in a single-user backend."""
-        # Not with exit_on_error: PostGIS's own script provokes errors that it catches. An uncaught one is in stderr.
-        command = [
-            binaries.program("postgres"),
-            "--single",
-            "-D",
-            pgdata,
-            "-c",
-            "logging_collector=off",
-            database,
-        ]
-        done = owner.run(command, stdin=statement + "\n")
-        if done.returncode or "ERROR:" in done.stderr:
-            raise failure("the private database cannot be made", done.stderr, where=self.pgdata)
 
     def _binaries(self) -> Binaries:
         """Return programs that fit the data directory.
@@ -354,11 +281,13 @@ class Cluster:
         port = int(kept.read_text("ascii")) if kept.exists() else 0
         if not port or (tcp and not given.is_free(port)):
             port = given.free_port()
-            _write(kept, str(port))
+            write(kept, str(port))
         socket_dir = given.choose_socket_dir(self.home, owner)
+        if tcp:
+            reader.opened(self.home, port)  # the port may be another than last time
         text = given.conf(self.home, socket_dir=socket_dir, port=port, tcp=tcp, for_tests=self.for_tests)
-        _write(self.home / "ldt.conf", text)
-        _write(self.home / "pg_hba.conf", given.HBA)
+        write(self.home / "ldt.conf", text)
+        write(self.home / "pg_hba.conf", given.HBA)
         return port
 
     def _start(self, binaries: Binaries, owner: Owner, wait: float) -> PidFile:
@@ -396,40 +325,42 @@ class Cluster:
             said.append("\n".join(path.read_text("utf-8", errors="replace").splitlines()[-40:]))
         return "\n".join([*said, done.stderr])
 
-    # Guards ----------------------------------------------------------------------------------------------------
+    # Open to QGIS ----------------------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _lock(self, wait: float) -> Iterator[None]:
-        """Hold the lock of this cluster between processes; the system frees it when its holder ends, however."""
-        deadline = time.monotonic() + wait
-        with (self.home / "lock").open("a", encoding="ascii") as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if time.monotonic() > deadline:
-                        raise Conflict(
-                            f"another process has been starting or stopping the private database for {wait:g} s",
-                            where=str(self.home),
-                            remedy="wait for it, or end it, and try again",
-                        ) from error
-                    time.sleep(0.05)
-            yield
+    def connect(self) -> reader.Opened:
+        """Open the database to QGIS on this machine; starts it if need be, and may be repeated.
 
-    @contextlib.contextmanager
-    def _full_disk_told(self) -> Iterator[None]:
-        """Turn the system's own "no space left" into a DiskFull."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise DiskFull(
-                "no room is left on the disk of the private database",
-                where=str(self.home),
-                remedy="free some space there, or set LDT_DATA_DIR to a larger disk, and try again",
-            ) from error
+        The first time it is restarted to listen on 127.0.0.1, on a random port that is kept.
+
+        Raises:
+            Conflict: somebody is at work in it and it would have to be restarted.
+            StoreError: it cannot be started or refuses.
+        """
+        running = self.up()
+        found = reader.opened(self.home, running.port)
+        reader.grant(running.url, found.password_file.read_text("ascii").strip())
+        if self.status().tcp_port is None:
+            reader.must_be_idle(running.url)
+            self.open_marker.touch()
+            running = self.restart()
+        return reader.opened(self.home, running.port)
+
+    def disconnect(self) -> None:
+        """Close the database to QGIS again; passwords that were handed out are worthless afterwards.
+
+        Raises:
+            Conflict: somebody is at work in it and it would have to be restarted.
+            StoreError: it cannot be started or refuses.
+        """
+        running = self.up()
+        if self.status().tcp_port is not None:
+            reader.must_be_idle(running.url)
+        reader.forbid(running.url)
+        found = reader.opened(self.home, running.port)
+        for path in (self.open_marker, found.password_file, found.service_file):
+            path.unlink(missing_ok=True)
+        if self.status().tcp_port is not None:
+            self.restart()
 
 
 def database_url() -> str:
@@ -450,35 +381,6 @@ def _url(found: PidFile, database: str) -> str:
     return (
         f"postgresql://{given.DATABASE}@/{database}?host={quote(found.socket_dir, safe='')}&port={found.port}"
     )
-
-
-def _must_be_plain(home: Path) -> None:
-    # pg_ctl hands the path to a shell within double quotes.
-    bad = sorted(set('"$`\\\n') & set(str(home)))
-    if bad:
-        raise ClusterError(
-            f"the path holds {' '.join(map(repr, bad))}, which PostgreSQL's programs cannot take",
-            where=str(home),
-            remedy="set LDT_DATA_DIR to a plainer path",
-        )
-
-
-def _write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file so that it is there whole or not at all, with its mode from the first moment."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with open(new, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-        file.write(text)
-    new.chmod(mode)  # the umask may have taken away what the server's user needs
-    new.replace(path)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _update_extensions(url: str) -> None:

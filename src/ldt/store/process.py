@@ -6,16 +6,20 @@ belong to any other process. Both are settled here, for :mod:`ldt.store.cluster`
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
 import pwd
 import re
 import stat
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ldt.errors import ClusterError, DiskFull, StoreError
+from ldt.errors import ClusterError, Conflict, DiskFull, StoreError
 
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|\bENOSPC\b|\bEDQUOT\b", re.IGNORECASE)
 _TELLING = re.compile(r"FATAL|PANIC|ERROR|error:|could not|cannot")
@@ -265,6 +269,34 @@ def surely_stale(pgdata: Path, owner: Owner) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def locked(home: Path, wait: float) -> Iterator[None]:
+    """Hold the lock of a cluster between processes; the system frees it when its holder ends, however that is.
+
+    Args:
+        home: the cluster's folder.
+        wait: seconds to wait for another holder.
+
+    Raises:
+        Conflict: another process held it all the time.
+    """
+    deadline = time.monotonic() + wait
+    with (home / "lock").open("a", encoding="ascii") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise Conflict(
+                        f"another process has been starting or stopping the private database for {wait:g} s",
+                        where=str(home),
+                        remedy="wait for it, or end it, and try again",
+                    ) from error
+                time.sleep(0.05)
+        yield
+
+
 # What went wrong ----------------------------------------------------------------------------------------------
 
 
@@ -292,6 +324,21 @@ def failure(what: str, said: str, *, where: Path, remedy: str | None = None) -> 
             remedy="free some space there, or set LDT_DATA_DIR to a larger disk, and try again",
         )
     return ClusterError(f"{what}: {cause}", where=str(where), remedy=remedy)
+
+
+@contextlib.contextmanager
+def full_disk_told(home: Path) -> Iterator[None]:
+    """Turn the system's own "no space left" into a DiskFull, and let all else pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(
+            "no room is left on the disk of the private database",
+            where=str(home),
+            remedy="free some space there, or set LDT_DATA_DIR to a larger disk, and try again",
+        ) from error
 
 
 def is_private(folder: Path, uid: int) -> bool:

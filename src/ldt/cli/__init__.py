@@ -1,0 +1,185 @@
+"""The command line, `ldt`.
+
+Exit codes: 0 done; 2 the command cannot be understood; 3 to 8 as :mod:`ldt.errors` lists them; 70 a fault of this
+program (the details are in `ldt.log` in the data directory); 130 interrupted.
+
+Modules of commands are imported for `ldt --help` too: they import nothing heavy before a command runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer import TyperException
+
+from ldt.cli import db, output
+from ldt.errors import LdtError, UsageError
+
+FAULT = 70
+"""Exit code of a fault of this program (EX_SOFTWARE of sysexits.h)."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C (128 + SIGINT)."""
+
+_LOG_BYTES = 5 * 1024 * 1024
+
+app = typer.Typer(
+    name="ldt",
+    help="Data interoperability for the local digital twin of a city or territory.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+# The commands, one line each: a group as `app.add_typer(module.app)`, a single one as `app.command("name")(function)`.
+app.add_typer(db.app)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from ldt import __version__
+
+        output.emit({"version": __version__}, lambda: output.say(f"ldt {__version__}"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    as_json: output.Json = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Data interoperability for the local digital twin of a city or territory."""
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it with the exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command; print its result or one clear error; return the exit code.
+
+    Args:
+        args: the words after `ldt`.
+    """
+    output.reset()
+    # Looked for by hand too, because a command that cannot be understood never comes to its options.
+    before_separator = list(args)[: list(args).index("--")] if "--" in args else args
+    output.use_json("--json" in before_separator)
+    try:
+        code = _command(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go_of_output()
+        return 1
+    return code
+
+
+def _command(args: Sequence[str]) -> int:
+    try:
+        result: Any = app(args=list(args), prog_name="ldt", standalone_mode=False)
+    except LdtError as error:
+        return _failed(error)
+    except TyperException as error:
+        return _failed(_usage(error))
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+    except Exception as error:
+        wrong_setting = _wrong_setting(error)
+        return _failed(wrong_setting) if wrong_setting else _fault(error)
+    return result if isinstance(result, int) else 0
+
+
+def _failed(error: LdtError) -> int:
+    sys.stdout.flush()
+    output.print_error(error)
+    return error.exit_code
+
+
+def _usage(error: TyperException) -> UsageError:
+    """Turn what Typer says of a command that cannot be understood into ours."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "ldt"
+    message = error.format_message().strip()
+    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
+        if not output.is_json():
+            sys.stderr.write(context.get_help() + "\n")
+        message = "a command is missing"
+    return UsageError(message, remedy=f"{path} --help tells what there is")
+
+
+def _wrong_setting(error: Exception) -> UsageError | None:
+    """Turn the validation error of a setting from the environment into ours; None if it is another error."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError) or error.title != "Settings":
+        return None
+    first = error.errors()[0]
+    name = "LDT_" + "_".join(str(part) for part in first["loc"]).upper()
+    return UsageError(
+        f"the environment variable {name} cannot be used: {first['msg']}",
+        where=name,
+        remedy="correct it, or unset it",
+    )
+
+
+def _fault(error: Exception) -> int:
+    """Report an error that nobody foresaw: one line here, the traceback in the log."""
+    log = _log_fault(error)
+    summary = f"{type(error).__name__}: {error}".splitlines()[0]
+    output.print_error(
+        LdtError(
+            f"internal error: {summary}", remedy=f"details in {log}" if log else "no log could be written"
+        )
+    )
+    return FAULT
+
+
+def _log_fault(error: Exception) -> Path | None:
+    text = "".join(traceback.format_exception(error))
+    entry = f"{datetime.now(UTC).isoformat(timespec='seconds')} ldt {' '.join(sys.argv[1:])}\n{text}\n"
+    for folder in _log_folders():
+        log = folder / "ldt.log"
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if log.exists() and log.stat().st_size > _LOG_BYTES:
+                log.replace(log.with_suffix(".log.1"))
+            # Arguments and messages may hold what others must not read.
+            with open(
+                log, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)
+            ) as file:
+                file.write(entry)
+            return log
+    return None
+
+
+def _log_folders() -> list[Path]:
+    folders = [Path(tempfile.gettempdir()) / f"ldt-log-{os.getuid()}"]
+    with contextlib.suppress(Exception):  # settings that cannot be read may be the very fault
+        from ldt.settings import settings
+
+        folders.insert(0, settings().data_dir)
+    return folders
+
+
+def _let_go_of_output() -> None:
+    """Let the interpreter end quietly after the reader of our output has gone (`ldt … | head`)."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
