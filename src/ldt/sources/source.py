@@ -88,6 +88,16 @@ class Description:
 class Reader(Protocol):
     """A format. `options` is the recipe's `source` block, validated against the reader's own model."""
 
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Suffixes of the files in an archive or folder that are meant for it, in lower case."""
+        ...
+
+    @property
+    def options(self) -> type[Any]:
+        """The model of its options."""
+        ...
+
     def read(self, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
         """Yield the records of one file.
 

@@ -1,0 +1,136 @@
+"""What a file is, told by its bytes rather than by its name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ldt.errors import SourceError
+from ldt.sources.json_records import JsonReader, load
+from ldt.sources.parquet import ParquetReader
+from ldt.sources.resource import SHAPEFILE_SIDES, Resource, magic, open_resources
+from ldt.sources.source import Description, Reader
+from ldt.sources.table import TableReader
+from ldt.sources.vector import VectorReader
+
+_SEE = "see docs/sources.md for the formats that are read"
+_GEOJSON = frozenset(
+    [
+        "FeatureCollection",
+        "Feature",
+        "Point",
+        "MultiPoint",
+        "LineString",
+        "MultiLineString",
+        "Polygon",
+        "MultiPolygon",
+        "GeometryCollection",
+    ]
+)
+#: Files that are recognised and belong to another stage; longest signature first.
+_OTHER = (
+    (b"II*\0", "a GeoTIFF or TIFF: a coverage, not features or observations"),
+    (b"MM\0*", "a GeoTIFF or TIFF: a coverage, not features or observations"),
+    (b"II+\0", "a BigTIFF: a coverage, not features or observations"),
+    (b"CDF", "netCDF: a coverage, not features or observations"),
+    (b"\x89HDF", "HDF5 or netCDF 4: a coverage, not features or observations"),
+    (b"GRIB", "GRIB: a coverage, not features or observations"),
+    (b"%PDF", "a PDF document"),
+    (b"PK", "an archive within an archive"),
+)
+
+
+def describe(path: Path) -> Description:
+    """Tell what a path holds: format, reader, layers, columns, count, CRS declared and judged, problems.
+
+    Args:
+        path: file, folder, zip or gzip; of an archive or folder every data file is told, as long as one can be read.
+
+    Raises:
+        NotFound: no such path.
+        SourceError: nothing in it can be read.
+        HostileSource: bytes made to do harm.
+    """
+    with open_resources(Path(path)) as resources:
+        if len(resources) == 1:
+            return _describe_one(resources[0])
+        return _describe_all(Path(path), resources)
+
+
+def _describe_all(path: Path, resources: list[Resource]) -> Description:
+    found: list[tuple[Resource, Description]] = []
+    problems: list[str] = []
+    for resource in resources:
+        try:
+            found.append((resource, _describe_one(resource)))
+        except SourceError as e:
+            problems.append(str(e))
+    if not found:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise SourceError(f"nothing in it can be read: {problems[0]}{more}", where=path.name, remedy=_SEE)
+    # The reader of most files; the other files are told as problems, so that nothing is hidden.
+    readers = [d.reader for _, d in found]
+    reader = max(dict.fromkeys(readers), key=readers.count)
+    result = Description(
+        format=next(d.format for _, d in found if d.reader == reader),
+        reader=reader,
+        layers=[],
+        problems=problems,
+    )
+    for resource, description in found:
+        if description.reader != reader:
+            result.problems.append(
+                f"{resource.name}: is for the reader {description.reader!r} ({description.format})"
+            )
+            continue
+        result.problems += [f"{resource.name}: {p}" for p in description.problems]
+        for layer in description.layers:
+            layer.name = f"{resource.name}: {layer.name}"
+            result.layers.append(layer)
+    return result
+
+
+def _describe_one(resource: Resource) -> Description:
+    description = _reader(resource.path).describe(resource.path)
+    known = resource.path.suffix.lower() in TableReader.suffixes
+    if description.reader == "table" and not known and len(description.layers[0].columns) < 2:
+        raise SourceError("is text of an unknown kind", where=resource.name, remedy=_SEE)
+    return description
+
+
+def _reader(path: Path) -> Reader:
+    """Return the reader that a file's bytes ask for."""
+    if path.is_dir():
+        return VectorReader()
+    if path.suffix.lower() in SHAPEFILE_SIDES:
+        raise SourceError("is a part of a shapefile", where=path.name, remedy=f"give {path.stem}.shp")
+    head = magic(path, 4096)
+    for start, what in _OTHER:
+        if head.startswith(start):
+            raise SourceError(f"is {what}", where=path.name, remedy=_SEE)
+    if head.startswith(b"PAR1"):
+        return ParquetReader()
+    if head.startswith((b"fgb", b"\0\0\x27\x0a")):
+        return VectorReader()
+    if head.startswith(b"SQLite format 3"):
+        if path.suffix.lower() != ".gpkg":
+            raise SourceError("is an SQLite database, but no GeoPackage", where=path.name, remedy=_SEE)
+        return VectorReader()
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"<"):
+        raise SourceError("is XML", where=path.name, remedy=_SEE)
+    if text.startswith((b"{", b"[")):
+        return VectorReader() if _is_geojson(path, text) else JsonReader()
+    return TableReader()
+
+
+def _is_geojson(path: Path, head: bytes) -> bool:
+    """Whether the outermost object is GeoJSON; told from the first bytes of a large file."""
+    if not head.startswith(b"{"):
+        return False
+    if path.stat().st_size > 64 * 1024**2:
+        return bool(re.search(rb'"type"\s*:\s*"(FeatureCollection|Feature)"', head))
+    document = load(path)
+    kind = document.get("type") if isinstance(document, dict) else None
+    has = {"features", "geometry", "geometries", "coordinates"}
+    return isinstance(kind, str) and kind in _GEOJSON and bool(has & document.keys())

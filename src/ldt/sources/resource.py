@@ -1,0 +1,346 @@
+"""What a path is, before anybody parses it: is it there, how large, which bytes, and what lies in an archive.
+
+Archives come from strangers. They are unpacked member by member into a temporary folder, and what they say about
+themselves is checked before a byte is written and again while it is written: total size, ratio, number of members,
+names that leave the folder. An archive in an archive is not unpacked.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import gzip
+import hashlib
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from ldt.errors import HostileSource, NotFound, SourceError
+from ldt.settings import settings
+
+#: Members that an archive may have, and files that a folder may have.
+MAX_MEMBERS = 10_000
+#: An archive member or gzip stream this small may unpack at any ratio: it can do no harm.
+_SMALL = 16 * 1024**2
+_BLOCK = 1024**2
+
+#: The files that belong to a shapefile, beside the .shp itself.
+SHAPEFILE_SIDES = (".dbf", ".shx", ".prj", ".cpg", ".qpj")
+
+#: Media types by suffix, as far as sources are read here.
+MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".fgb": "application/flatgeobuf",
+    ".gdb": "application/x-filegdb",
+    ".geojson": "application/geo+json",
+    ".gml": "application/gml+xml",
+    ".gpkg": "application/geopackage+sqlite3",
+    ".json": "application/json",
+    ".jsonld": "application/ld+json",
+    ".parquet": "application/vnd.apache.parquet",
+    ".geoparquet": "application/vnd.apache.parquet",
+    ".shp": "application/x-shapefile",
+    ".tsv": "text/tab-separated-values",
+    ".txt": "text/plain",
+    ".xml": "application/xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One data file (or file geodatabase) that a reader can open.
+
+    Attributes:
+        path: where its bytes lie; within a temporary folder if it came out of an archive.
+        name: its file name, without folders and, for gzip, without `.gz`; what `_file` says.
+        digest: SHA-256, hexadecimal. Of one file: of its bytes. Of several (a shapefile, a geodatabase): of the lines
+            `{name} {SHA-256 of its bytes}`, in order of names, where a side file is named by its suffix alone.
+        size: bytes, side files included.
+        media_type: by suffix; `application/octet-stream` where that does not tell.
+        sides: the files that belong to it.
+        container: the archive, folder or file that was given.
+    """
+
+    path: Path
+    name: str
+    digest: str
+    size: int
+    media_type: str
+    sides: tuple[Path, ...]
+    container: Path
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, hexadecimal, read in blocks.
+
+    Raises:
+        SourceError: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as e:
+        raise SourceError(
+            f"cannot be read: {e.strerror}", where=path.name, remedy="check the file's permissions"
+        ) from e
+
+
+@contextmanager
+def open_resources(
+    path: Path, *, suffixes: Iterable[str] = (), member: str | None = None
+) -> Iterator[list[Resource]]:
+    """Give the data files behind a path; what was unpacked for them is gone afterwards.
+
+    Args:
+        path: a file, a folder (also a file geodatabase), a zip or a gzip.
+        suffixes: which files are data, in lower case with the dot; without it all that are not side files. A file that is
+            given by itself is taken whatever its suffix.
+        member: a pattern (`*_2018.gpkg`) that names in an archive or folder must match.
+
+    Yields:
+        At least one resource, in order of names.
+
+    Raises:
+        NotFound: no such path.
+        SourceError: empty, unreadable, too large, or nothing in it that is asked for.
+        HostileSource: an archive made to do harm.
+    """
+    path = Path(path)
+    kind = _kind(path)
+    wanted = tuple(suffixes)
+    if kind == "file":
+        yield [_resource(path, path)]
+    elif kind == "folder":
+        yield _choose(path, path, wanted, member)
+    else:
+        with tempfile.TemporaryDirectory(prefix="ldt-") as folder:
+            if kind == "gzip":
+                yield [_resource(_gunzip(path, Path(folder)), path)]
+            else:
+                _unzip(path, Path(folder))
+                yield _choose(Path(folder), path, wanted, member)
+
+
+def magic(path: Path, length: int = 16) -> bytes:
+    """Return the first bytes of a file.
+
+    Raises:
+        NotFound: no such file.
+        SourceError: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(length)
+    except FileNotFoundError as e:
+        raise NotFound("no such file", where=str(path), remedy="check the path") from e
+    except OSError as e:
+        raise SourceError(
+            f"cannot be read: {e.strerror}", where=path.name, remedy="check the file's permissions"
+        ) from e
+
+
+def _kind(path: Path) -> str:
+    """Return `file`, `folder`, `zip` or `gzip`, and refuse what is none of them."""
+    if not path.exists():
+        raise NotFound("no such file or folder", where=str(path), remedy="check the path")
+    if path.is_dir():
+        return "file" if path.suffix.lower() == ".gdb" else "folder"
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise SourceError("neither a file nor a folder", where=path.name, remedy="give the path of a file")
+    if path.stat().st_size == 0:
+        raise SourceError(
+            "the file is empty (0 bytes)", where=path.name, remedy="get it again from where it came"
+        )
+    start = magic(path, 4)
+    if start[:2] == b"\x1f\x8b":
+        return "gzip"
+    return "zip" if start in {b"PK\x03\x04", b"PK\x05\x06"} else "file"
+
+
+def _choose(folder: Path, container: Path, suffixes: tuple[str, ...], member: str | None) -> list[Resource]:
+    """Return the data files in a folder, below it too."""
+    found: list[Path] = []
+    for count, path in enumerate(sorted(folder.rglob("*"))):
+        if count > MAX_MEMBERS:
+            raise SourceError(
+                f"more than {MAX_MEMBERS} files", where=container.name, remedy="give a smaller folder"
+            )
+        inside_gdb = any(p.suffix.lower() == ".gdb" for p in path.relative_to(folder).parents)
+        is_data = path.is_file() or path.suffix.lower() == ".gdb"
+        if inside_gdb or not is_data or path.name.startswith(".") or path.suffix.lower() in SHAPEFILE_SIDES:
+            continue
+        if suffixes and path.suffix.lower() not in suffixes:
+            continue
+        if (
+            member is None
+            or fnmatch.fnmatch(path.relative_to(folder).as_posix(), member)
+            or fnmatch.fnmatch(path.name, member)
+        ):
+            found.append(path)
+    if not found:
+        kinds = " or ".join(suffixes) or "data"
+        asked = f" that matches {member!r}" if member else ""
+        raise SourceError(
+            f"holds no {kinds} file{asked}",
+            where=container.name,
+            remedy="look into it and name a file that is there",
+        )
+    return [_resource(path, container) for path in found]
+
+
+def _resource(path: Path, container: Path) -> Resource:
+    if path.is_dir():
+        files = tuple(sorted(p for p in path.rglob("*") if p.is_file() and not p.name.endswith(".lock")))
+        if not files:
+            raise SourceError(
+                "the folder is empty", where=path.name, remedy="get it again from where it came"
+            )
+        names = [p.relative_to(path).as_posix() for p in files]
+        sides: tuple[Path, ...] = files
+    else:
+        sides = _sides(path)
+        files = (path, *sides)
+        names = [p.suffix.lower() for p in files]
+    size = sum(p.stat().st_size for p in files)
+    if size > settings().max_source_bytes:
+        raise SourceError(
+            f"{size:,} bytes are more than the {settings().max_source_bytes:,} that a source may have",
+            where=path.name,
+            remedy="cut it into parts, or raise LDT_MAX_SOURCE_BYTES",
+        )
+    if size == 0:
+        raise SourceError(
+            "the file is empty (0 bytes)", where=path.name, remedy="get it again from where it came"
+        )
+    if len(files) == 1 and not path.is_dir():
+        digest = digest_file(path)
+    else:
+        lines = sorted(f"{name} {digest_file(p)}\n" for name, p in zip(names, files, strict=True))
+        digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    media_type = MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
+    return Resource(path, path.name, digest, size, media_type, sides, container)
+
+
+def _sides(path: Path) -> tuple[Path, ...]:
+    """Return the side files of a shapefile that are there, whatever the case of their suffix."""
+    if path.suffix.lower() != ".shp":
+        return ()
+    return tuple(
+        sorted(p for p in path.parent.glob(f"{_literal(path.stem)}.*") if p.suffix.lower() in SHAPEFILE_SIDES)
+    )
+
+
+def _literal(name: str) -> str:
+    """Return a glob pattern that matches a name itself."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def _gunzip(path: Path, folder: Path) -> Path:
+    name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
+    target = folder / name
+    try:
+        with gzip.open(path) as packed, target.open("wb") as unpacked:
+            _copy(cast("IO[bytes]", packed), unpacked, path, path.name, path.stat().st_size, _Budget())
+    except (gzip.BadGzipFile, EOFError, zlib.error) as e:
+        raise SourceError(
+            f"damaged gzip: {e}", where=path.name, remedy="get it again from where it came"
+        ) from e
+    return target
+
+
+class _Budget:
+    """Bytes that may still be written for one archive."""
+
+    def __init__(self) -> None:
+        self.left = settings().max_source_bytes
+
+
+def _unzip(path: Path, folder: Path) -> None:
+    """Unpack a zip into an empty folder, within bounds."""
+    broken = "get it again from where it came"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if not m.is_dir()]
+            _check_claims(path, members)
+            budget = _Budget()
+            for member in members:
+                target = folder / _inside(path, member)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(member) as packed, target.open("wb") as unpacked:
+                    _copy(packed, unpacked, path, member.filename, member.compress_size, budget)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as e:
+        raise SourceError(f"damaged zip: {e}", where=path.name, remedy=broken) from e
+    except (NotImplementedError, RuntimeError) as e:
+        raise SourceError(
+            f"zip that cannot be unpacked: {e}", where=path.name, remedy="pack it anew, without password"
+        ) from e
+
+
+def _check_claims(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    """Refuse an archive for what its directory says, before anything is written."""
+    if len(members) > MAX_MEMBERS:
+        raise HostileSource(
+            f"{len(members)} members are more than {MAX_MEMBERS}",
+            where=path.name,
+            remedy="unpack it yourself",
+        )
+    total = sum(m.file_size for m in members)
+    limit = settings().max_source_bytes
+    if total > limit:
+        raise HostileSource(
+            f"claims to unpack to {total:,} bytes, more than the {limit:,} allowed",
+            where=path.name,
+            remedy="unpack it yourself, or raise LDT_MAX_SOURCE_BYTES",
+        )
+    for m in members:
+        _inside(path, m)
+        if m.file_size > _SMALL and m.file_size > settings().max_unpack_ratio * max(m.compress_size, 1):
+            raise _too_dense(path, m.filename)
+
+
+def _inside(path: Path, member: zipfile.ZipInfo) -> PurePosixPath:
+    """Return a member's place below the folder; refuse names that lead out of it, and links."""
+    name = PurePosixPath(member.filename.replace("\\", "/"))
+    if name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or "\0" in member.filename:
+        raise HostileSource(
+            f"member {member.filename!r} leads out of the archive",
+            where=path.name,
+            remedy="do not trust this archive",
+        )
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise HostileSource(
+            f"member {member.filename!r} is a link", where=path.name, remedy="do not trust this archive"
+        )
+    return name
+
+
+def _copy(
+    packed: IO[bytes], unpacked: IO[bytes], path: Path, name: str, packed_size: int, budget: _Budget
+) -> None:
+    """Copy a stream, and stop as soon as it is larger than an honest archive is."""
+    written = 0
+    while block := packed.read(_BLOCK):
+        written += len(block)
+        budget.left -= len(block)
+        if budget.left < 0:
+            raise HostileSource(
+                f"unpacks to more than the {settings().max_source_bytes:,} bytes allowed",
+                where=path.name,
+                remedy="unpack it yourself, or raise LDT_MAX_SOURCE_BYTES",
+            )
+        if written > _SMALL and written > settings().max_unpack_ratio * max(packed_size, 1):
+            raise _too_dense(path, name)
+        unpacked.write(block)
+
+
+def _too_dense(path: Path, name: str) -> HostileSource:
+    return HostileSource(
+        f"member {name!r} unpacks to more than {settings().max_unpack_ratio} times its packed size",
+        where=path.name,
+        remedy="unpack it yourself, or raise LDT_MAX_UNPACK_RATIO",
+    )

@@ -1,0 +1,289 @@
+"""Reader `table`: delimited text (CSV and its relatives).
+
+Every column arrives as text: what is a number, a date or a code with leading zeros is for the recipe to say. A row that does
+not fit the header is delivered with `_malformed` and its text; it costs itself only.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import shapely
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from ldt.axis import AxisOrder
+from ldt.errors import RecipeError, SourceError
+from ldt.sources.batches import Options, check_options, column_names, declare
+from ldt.sources.source import (
+    GEOMETRY,
+    MALFORMED,
+    RAW,
+    ROW,
+    Batch,
+    DeclaredCrs,
+    Description,
+    LayerDescription,
+)
+
+SUFFIXES = (".csv", ".tsv", ".txt")
+
+_DELIMITERS = ",;\t|"
+_HEADER_BYTES = 1024**2
+#: Bytes parsed at once; it bounds the memory, and the longest row.
+_BLOCK = 4 * 1024**2
+_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+
+
+class TableOptions(Options):
+    """Options of the reader `table`.
+
+    Attributes:
+        encoding: of the text; a byte order mark is dropped.
+        delimiter: one character; without it the one of `,;` tab `|` that is most frequent in the header.
+        skip: lines before the header.
+        header: whether there is one; otherwise columns are `column_1`, `column_2`, …
+        x: column of the easting or longitude, and `y` of the northing or latitude; a decimal comma is understood.
+        crs: of `x` and `y`.
+    """
+
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    skip: int = 0
+    header: bool = True
+    x: str | None = None
+    y: str | None = None
+    crs: str | None = None
+
+    @model_validator(mode="after")
+    def _point_is_whole(self) -> TableOptions:
+        if (self.x is None) != (self.y is None):
+            raise ValueError("`x` and `y` come together")
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise ValueError("`delimiter` is one character")
+        return self
+
+
+class TableReader:
+    """Delimited text."""
+
+    suffixes = SUFFIXES
+    options = TableOptions
+
+    def read(self, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
+        """Yield the rows of one file."""
+        chosen = check_options(TableOptions, options, "table")
+        names, delimiter = _header(path, chosen)
+        crs = _point_crs(chosen, names)
+        for records in _blocks(path, chosen, names, delimiter):
+            yield Batch(_with_points(records, chosen) if chosen.x else records, crs)
+
+    def describe(self, path: Path) -> Description:
+        """Tell the columns, counting all rows."""
+        encoding = sniff_encoding(path)
+        options = TableOptions(encoding=encoding)
+        names, delimiter = _header(path, options)
+        count = malformed = 0
+        for records in _blocks(path, options, names, delimiter):
+            count += records.num_rows
+            malformed += records.num_rows - records.column(MALFORMED).null_count
+        layer = LayerDescription(name=path.stem, count=count, columns=dict.fromkeys(names, "text"))
+        if malformed:
+            layer.problems.append(f"{malformed} of {count} rows do not fit the header ({len(names)} columns)")
+        problems = (
+            [f"the text is not UTF-8: set the option `encoding` to {encoding}"] if encoding != "utf-8" else []
+        )
+        shown = {"\t": "tab"}.get(delimiter, delimiter)
+        return Description(
+            format=f"delimited text ({shown})", reader="table", layers=[layer], problems=problems
+        )
+
+
+def sniff_encoding(path: Path) -> str:
+    """Return `utf-8` if the whole file is that, else `latin-1`, which every file is.
+
+    Raises:
+        SourceError: binary data.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    encoding = "utf-8"
+    with path.open("rb") as file:
+        while block := file.read(_HEADER_BYTES):
+            if b"\0" in block:
+                raise SourceError(
+                    "is not text", where=path.name, remedy="see docs/sources.md for the formats that are read"
+                )
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                return "latin-1"
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+    return encoding
+
+
+def _wrong_encoding(path: Path, encoding: str, why: object) -> SourceError:
+    return SourceError(
+        f"text is not {encoding}: {' '.join(str(why).split())}",
+        where=path.name,
+        remedy="set the option `encoding`, for example to latin-1",
+    )
+
+
+def _header(path: Path, options: TableOptions) -> tuple[list[str], str]:
+    """Return the names of the columns, and the delimiter."""
+    try:
+        with path.open("rb") as file:
+            head = io.TextIOWrapper(
+                io.BytesIO(file.read(_HEADER_BYTES)), encoding=options.encoding, newline="", errors="strict"
+            )
+            for _ in range(options.skip):
+                head.readline()
+            text = head.readline()
+            # Blank lines before the header are not a header; a quoted name may hold a line break.
+            while text and not text.strip():
+                text = head.readline()
+            while text.count('"') % 2 and (more := head.readline()):
+                text += more
+    except UnicodeDecodeError as e:
+        raise _wrong_encoding(path, options.encoding, e) from e
+    except LookupError as e:
+        raise RecipeError(
+            str(e), where="options of the reader 'table'", remedy="name an encoding such as utf-8 or latin-1"
+        ) from e
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        raise SourceError("holds no header", where=path.name, remedy="check the option `skip`")
+    delimiter = options.delimiter or max(_DELIMITERS, key=text.count)
+    try:
+        first = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as e:
+        raise SourceError(
+            f"the header cannot be read: {e}", where=path.name, remedy="check `delimiter` and `skip`"
+        ) from e
+    names = first if options.header else [f"column_{i}" for i in range(1, len(first) + 1)]
+    return column_names(names), delimiter
+
+
+def _blocks(path: Path, options: TableOptions, names: list[str], delimiter: str) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in the file's order, the malformed in their places."""
+    malformed: dict[int, pa.csv.InvalidRow] = {}
+    headers = 1 if options.header else 0
+
+    def keep(row: pa.csv.InvalidRow) -> str:
+        malformed[row.number - 1 - headers - options.skip] = row
+        return "skip"
+
+    read = pa.csv.ReadOptions(
+        use_threads=False,  # only then rows have numbers
+        block_size=_BLOCK,
+        column_names=names,
+        skip_rows=options.skip,
+        skip_rows_after_names=headers,
+        encoding=options.encoding,
+    )
+    parse = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep)
+    convert = pa.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+    )
+    row = 0
+    try:
+        with pa.csv.open_csv(path, read, parse, convert) as stream:
+            for block in stream:
+                if block.num_rows:
+                    rows = _row_numbers(row, block.num_rows, malformed)
+                    row = int(rows[-1]) + 1
+                    bad = {number: malformed.pop(number) for number in sorted(malformed) if number < row}
+                    yield _in_place(block, rows, bad)
+    except pa.ArrowInvalid as e:
+        if "UTF8" in str(e):
+            raise _wrong_encoding(path, options.encoding, e) from e
+        raise SourceError(
+            f"cannot be read as delimited text after row {row}: {' '.join(str(e).split())}",
+            where=path.name,
+            remedy="check `delimiter` and quotes; an unclosed quote swallows the rest of the file",
+        ) from e
+    except UnicodeDecodeError as e:
+        raise _wrong_encoding(path, options.encoding, e) from e
+    if malformed:
+        nothing = pa.RecordBatch.from_pydict({name: pa.array([], pa.string()) for name in names})
+        yield _in_place(nothing, np.array([], dtype=np.int64), malformed)
+
+
+def _row_numbers(first: int, count: int, malformed: dict[int, Any]) -> NDArray[np.int64]:
+    """Return the numbers of `count` good rows from `first` on: those that no malformed row has."""
+    if not malformed:
+        return np.arange(first, first + count, dtype=np.int64)
+    candidates = np.arange(first, first + count + len(malformed), dtype=np.int64)
+    good: NDArray[np.int64] = candidates[~np.isin(candidates, list(malformed))][:count]
+    return good
+
+
+def _in_place(block: pa.RecordBatch, rows: NDArray[np.int64], malformed: dict[int, Any]) -> pa.RecordBatch:
+    """Return the rows of a block with the malformed ones among them, in order."""
+    count, extra = block.num_rows, len(malformed)
+    columns = {ROW: pa.array(np.concatenate([rows, np.array(list(malformed), dtype=np.int64)]))}
+    for name, column in zip(block.schema.names, block.columns, strict=True):
+        columns[name] = pa.concat_arrays([column, pa.nulls(extra, pa.string())]) if extra else column
+    reasons = [
+        f"{r.actual_columns} fields where the header has {r.expected_columns}" for r in malformed.values()
+    ]
+    texts = [orjson.dumps({"_text": r.text}).decode() for r in malformed.values()]
+    columns[MALFORMED] = pa.array([None] * count + reasons, pa.string())
+    columns[RAW] = pa.array([None] * count + texts, pa.string())
+    batch = pa.RecordBatch.from_pydict(columns)
+    return batch.take(pc.sort_indices(batch.column(ROW))) if extra else batch
+
+
+def _point_crs(options: TableOptions, names: list[str]) -> DeclaredCrs | None:
+    """Return the CRS of the points that `x` and `y` make."""
+    for name in filter(None, (options.x, options.y)):
+        if name not in names:
+            raise RecipeError(
+                f"no column {name!r}",
+                where="options of the reader 'table'",
+                remedy=f"there are: {', '.join(names)}",
+            )
+    if options.x is None or options.crs is None:
+        return None
+    crs = declare(options.crs, options.crs, AxisOrder.XY)
+    if crs is None:
+        raise RecipeError(
+            f"unknown CRS {options.crs!r}",
+            where="options of the reader 'table'",
+            remedy="write it as EPSG:25832",
+        )
+    return crs
+
+
+def _with_points(records: pa.RecordBatch, options: TableOptions) -> pa.RecordBatch:
+    """Return the records with a point made of two text columns; null where one of them is no number."""
+    x, y = (_numbers(records.column(name)) for name in (options.x, options.y))
+    points = shapely.points(x, y)
+    points[np.isnan(x) | np.isnan(y)] = None
+    return records.append_column(GEOMETRY, pa.array(shapely.to_wkb(points), pa.binary()))
+
+
+def _numbers(text: pa.Array) -> NDArray[np.float64]:
+    """Return text as numbers, a decimal comma understood; NaN where it is none."""
+    dotted = pc.utf8_trim_whitespace(pc.replace_substring(text, ",", "."))
+    good = pc.if_else(pc.match_substring_regex(dotted, _NUMBER), dotted, None)
+    numbers: NDArray[np.float64] = pc.fill_null(good.cast(pa.float64()), float("nan")).to_numpy(
+        zero_copy_only=False
+    )
+    return numbers
