@@ -102,7 +102,7 @@ def _batches(path: Path, layer: str, encoding: str | None) -> Iterator[Batch]:
             with _quiet():
                 batch = next(stream, None)
             if batch is None:
-                return
+                break
             _check_text(path, batch, done)
             plain = [name for name in batch.schema.names if name != geometry]
             columns = {name: batch.column(old) for name, old in zip(column_names(plain), plain, strict=True)}
@@ -110,6 +110,19 @@ def _batches(path: Path, layer: str, encoding: str | None) -> Iterator[Batch]:
                 columns[GEOMETRY] = _linear(path, layer, batch.column(geometry), done)
             yield Batch(with_rows(columns, done, batch.num_rows), crs)
             done += batch.num_rows
+        stated = _stated_count(path, layer) if path.suffix.lower() == ".fgb" else done
+        if stated != done:
+            raise SourceError(
+                f"truncated: {done} features of the {stated} that its header states",
+                where=path.name,
+                remedy=_AGAIN,
+            )
+
+
+def _stated_count(path: Path, layer: str) -> int:
+    """Return the number of features that a file's header states."""
+    with _quiet():
+        return int(pyogrio.read_info(path, layer=layer)["features"])
 
 
 def declared_crs(text: str | None) -> DeclaredCrs | None:
@@ -264,7 +277,10 @@ def wkb_types(wkb: pa.Array) -> NDArray[np.uint32]:
 def _linear(path: Path, layer: str, wkb: pa.Array, done: int) -> pa.Array:
     """Return geometries without arcs. GDAL's Arrow stream hands curves over; its record reader makes them linear."""
     if len(wkb) and np.isin(wkb_types(wkb), _CURVED).any():
-        linear = pyogrio.raw.read(path, layer=layer, columns=[], skip_features=done, max_features=len(wkb))[2]
+        with _quiet():
+            linear = pyogrio.raw.read(
+                path, layer=layer, columns=[], skip_features=done, max_features=len(wkb)
+            )[2]
         return pa.array(linear, pa.binary())
     return wkb.storage if isinstance(wkb, pa.ExtensionArray) else wkb.cast(pa.binary())
 
