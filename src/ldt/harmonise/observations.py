@@ -30,8 +30,8 @@ from ldt.timerange import format_instant, parse_zone
 
 Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+_FirstSeen = Callable[[int], tuple[str, dict[str, Any]]]
 _DEFAULT_KEY = {"datastream", "time"}
-_KEPT = "properties."
 _EXTRA = "datastream."
 
 
@@ -60,6 +60,7 @@ class ObservationHarmoniser:
         self._zone = parse_zone(self._mapping.zone) if self._mapping.zone else None
         expressions = _expressions(self._mapping)
         self._mapper = Mapper(expressions, unpivot=self._mapping.unpivot)
+        self._properties = Mapper(self._mapping.properties, unpivot=self._mapping.unpivot)
         extras = [name for name in expressions if name.startswith(_EXTRA)]
         self._series = SeriesIndex(extras, self._mapping.units, self._mapping.zone)
         self._seen = Seen()
@@ -108,7 +109,7 @@ class ObservationHarmoniser:
             live, begin.unclear, "time-zone",
             lambda i: f"time {records.given(i, 'time')} does not exist or occurs twice in {self._zone}",
         )  # fmt: skip
-        which, combinations = self._series.combinations(table, self._first_seen(table, begin))
+        which, combinations = self._series.combinations(table, self._first_seen(records, live, begin))
         for number, combination in enumerate(combinations):
             if combination.problem:
                 records.reject(live, which == number, *combination.problem)
@@ -139,11 +140,16 @@ class ObservationHarmoniser:
         )
         return pa.RecordBatch.from_arrays(list(arrays), schema=OBSERVATION_SCHEMA)
 
-    def _first_seen(self, table: pa.Table, begin: Instants) -> Callable[[int], tuple[str, dict[str, Any]]]:
-        kept = [name for name in table.column_names if name.startswith(_KEPT)]
+    def _first_seen(self, records: Records, live: Rows, begin: Instants) -> _FirstSeen:
+        kept: list[pa.Table] = []
 
         def first_seen(row: int) -> tuple[str, dict[str, Any]]:
-            values = {name.removeprefix(_KEPT): shown(table.column(name)[row].as_py()) for name in kept}
+            if not self._mapping.properties:
+                return begin.offset(row), {}
+            if not kept:  # what is kept with a series is worked out only in batches that begin one
+                kept.append(self._properties.run(records.batch).table)
+            place = int(live[row])
+            values = {name: shown(kept[0].column(name)[place].as_py()) for name in self._mapping.properties}
             return begin.offset(row), {name: value for name, value in values.items() if value is not None}
 
         return first_seen
@@ -223,7 +229,6 @@ def _expressions(mapping: ObservationMapping) -> dict[str, str]:
         if (sql := getattr(mapping, name)) is not None
     }  # fmt: skip
     expressions |= {f"{_EXTRA}{place}": sql for place, sql in enumerate(mapping.datastream)}
-    expressions |= {f"{_KEPT}{name}": sql for name, sql in mapping.properties.items()}
     return expressions
 
 
@@ -237,9 +242,8 @@ def _first_checks(records: Records, mapping: ObservationMapping) -> None:
         records.reject(
             everything, records.malformed[index], "malformed", lambda i: str(reasons[int(index[i])].as_py())
         )
-    for name in ("where", "missing"):
-        if name in failed:
-            records.reject(everything, failed[name], "bad-value", partial(records.failure, name=name))
+    if "where" in failed:
+        records.reject(everything, failed["where"], "bad-value", partial(records.failure, name="where"))
     if mapping.where is not None:
         chosen = _booleans(table.column("where"), "where")
         for row in np.flatnonzero(~chosen & (records.state == State.OK)):
@@ -249,8 +253,6 @@ def _first_checks(records: Records, mapping: ObservationMapping) -> None:
             State.MISSING
         )
     for name, flags in failed.items():
-        if name.startswith(_KEPT):
-            continue  # a property of the series that cannot be told costs no observation
         reason = "bad-time" if name in {"time", "time_end"} else "bad-value"
         records.reject(everything, flags, reason, partial(records.failure, name=name))
 

@@ -76,9 +76,12 @@ class SeriesIndex:
         """
         which = np.zeros(table.num_rows, np.int64)
         encoded = []
-        for key in self._keys:
+        for name in self._keys:
             column = (
-                table.column(key).cast(pa.string()).combine_chunks().dictionary_encode(null_encoding="encode")
+                table.column(name)
+                .cast(pa.string())
+                .combine_chunks()
+                .dictionary_encode(null_encoding="encode")
             )
             indices = column.indices.to_numpy(zero_copy_only=False)
             encoded.append((column.dictionary, indices))
