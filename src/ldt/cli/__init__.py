@@ -21,7 +21,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer import TyperException
 
-from ldt.cli import db, output
+from ldt.cli import db, ingest, output, twin
 from ldt.errors import LdtError, UsageError
 
 FAULT = 70
@@ -43,6 +43,12 @@ app = typer.Typer(
 
 # The commands, one line each: a group as `app.add_typer(module.app)`, a single one as `app.command("name")(function)`.
 app.add_typer(db.app)
+app.add_typer(twin.app)
+app.add_typer(twin.datasets)
+app.add_typer(ingest.recipes)
+app.command("inspect")(ingest.inspect)
+app.command("ingest")(ingest.ingest)
+app.command("rejected")(ingest.rejected)
 
 
 def _print_version(value: bool) -> None:

@@ -175,7 +175,7 @@ def _run(
             if source.digest in seen:  # the same bytes given twice are one source
                 continue
             seen.add(source.digest)
-            chunks = worker.batches(sources.read(recipe.source.reader, resource.path, _options(recipe)))
+            chunks = worker.batches(sources.read_resource(recipe.source.reader, resource, _options(recipe)))
             for chunk in _located(chunks, resource):
                 load.tally.add(chunk.tally)
                 _add_crs(load.crs, chunk, resource.name)

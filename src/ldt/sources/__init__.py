@@ -24,7 +24,7 @@ from ldt.sources.source import FILE, ROW, Batch, Reader
 from ldt.sources.table import TableReader
 from ldt.sources.vector import VectorReader
 
-__all__ = ["READERS", "Batch", "Reader", "Resource", "describe", "open_resources", "read"]
+__all__ = ["READERS", "Batch", "Reader", "Resource", "describe", "open_resources", "read", "read_resource", "suffixes"]
 
 #: The readers, by the name that a recipe gives.
 READERS: dict[str, Reader] = {
@@ -52,22 +52,40 @@ def read(reader: str, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
         SourceError: bytes that cannot be read (what was read before has been yielded).
         HostileSource: bytes made to do harm.
     """
-    if reader not in READERS:
-        raise RecipeError(
-            f"no reader {reader!r}", where="source.reader", remedy=f"there are: {', '.join(READERS)}"
-        )
-    chosen = READERS[reader]
+    chosen = _reader(reader)
     check_options(chosen.options, options, reader)
     with open_resources(path, suffixes=chosen.suffixes, member=options.get("member")) as resources:
         done = 0
         for resource in resources:
             last = done - 1
-            for batch in chosen.read(resource.path, options):
-                records = _stamped(batch.records, resource.name, done)
-                if records.num_rows:
-                    last = max(last, pc.max(records.column(ROW)).as_py())
-                yield Batch(records, batch.crs)
+            for batch in read_resource(reader, resource, options, first_row=done):
+                if batch.records.num_rows:
+                    last = max(last, pc.max(batch.records.column(ROW)).as_py())
+                yield batch
             done = last + 1
+
+
+def read_resource(
+    reader: str, resource: Resource, options: dict[str, Any], *, first_row: int = 0
+) -> Iterator[Batch]:
+    """Yield the records of one file that :func:`open_resources` gave; `_row` counts from `first_row`."""
+    chosen = _reader(reader)
+    check_options(chosen.options, options, reader)
+    for batch in chosen.read(resource.path, options):
+        yield Batch(_stamped(batch.records, resource.name, first_row), batch.crs)
+
+
+def suffixes(reader: str) -> tuple[str, ...]:
+    """Return the suffixes of the files that a reader takes from an archive or a folder."""
+    return tuple(_reader(reader).suffixes)
+
+
+def _reader(name: str) -> Reader:
+    if name not in READERS:
+        raise RecipeError(
+            f"no reader {name!r}", where="source.reader", remedy=f"there are: {', '.join(READERS)}"
+        )
+    return READERS[name]
 
 
 def _stamped(records: pa.RecordBatch, name: str, offset: int) -> pa.RecordBatch:

@@ -1,0 +1,215 @@
+"""`ldt inspect`, `ldt ingest`, `ldt rejected`, `ldt recipes`: from a file to records, and what became of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ldt.cli.output import Json, emit, progress, say, table
+from ldt.errors import RecipeError, UsageError
+
+if TYPE_CHECKING:
+    from ldt.pipeline.ingest import Ingested
+
+recipes = typer.Typer(
+    name="recipes", help="Recipes: how data sets are read.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Twin = Annotated[str, typer.Option("--twin", help="Name of the twin.")]
+_OUTCOMES = ("accepted", "repaired", "rejected", "duplicate", "outside")
+
+
+def inspect(
+    source: Annotated[Path, typer.Argument(help="A file, folder or archive.")], as_json: Json = False
+) -> None:
+    """Tell what a source is: format, layers, columns, CRS, count, extent, fitting recipes, problems."""
+    from ldt.pipeline.inspect import inspect as look
+
+    found = look(source)
+
+    def render() -> None:
+        say(f"{source.name}: {found['format']} (reader {found['reader']})")
+        for problem in found["problems"]:
+            say(f"  problem: {problem}")
+        for layer in found["layers"]:
+            count = "unknown number of" if layer["count"] is None else f"{layer['count']:,}"
+            say(f"\nlayer {layer['name']}: {count} records {', '.join(layer['geometry_types'])}".rstrip())
+            if layer["crs"]:
+                say(f"  CRS: {layer['crs']['text']} (order of coordinates: {layer['crs']['order']})")
+            if layer["extent"]:
+                say(
+                    "  extent: "
+                    + ", ".join(f"{x:.4f}" for x in layer["extent"])
+                    + " (west, south, east, north)"
+                )
+            for problem in layer["problems"]:
+                say(f"  problem: {problem}")
+            for name, kind in layer["columns"].items():
+                say(f"  {name}: {kind}")
+        fitting = found["recipes"]
+        say(
+            f"\nfitting recipes: {', '.join(fitting) if fitting else 'none shipped; write one (docs/recipes.md)'}"
+        )
+
+    emit(found, render)
+
+
+def ingest(
+    recipe: Annotated[str, typer.Argument(help="A recipe by name, or the path of one.")],
+    sources: Annotated[list[Path], typer.Argument(help="Files, folders or archives.")],
+    twin: Twin,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the data set, the recipe's own by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring one data set of a twin up to date; prints the five outcomes, which add up to what was read."""
+    from ldt.harmonise.recipe import load_recipe
+    from ldt.pipeline.ingest import ingest as run
+    from ldt.store.cluster import database_url
+
+    loaded = load_recipe(recipe, Path.cwd())
+    with progress(f"reading {loaded.name}") as advance:
+        so_far = 0
+
+        def tell(_source: str, read: int) -> None:
+            nonlocal so_far
+            advance(read - so_far)
+            so_far = read
+
+        done = run(database_url(), twin, loaded, sources, name=name, progress=tell)
+    emit(done.summary(), lambda: render_ingested(done))
+
+
+def render_ingested(done: Ingested) -> None:
+    """Print what an ingest did."""
+    state = "unchanged, still version" if done.unchanged else "version"
+    tally = done.tally
+    say(f"{done.dataset}: {state} {done.version} (revision {done.revision})")
+    parts = [f"{getattr(tally, n):,} {n}" for n in _OUTCOMES]
+    say(f"  read {tally.read:,} = {' + '.join(parts)}")
+    if tally.derived:
+        say(
+            f"  rows made of them: {tally.derived:,}, and {tally.missing:,} that the source declares as missing"
+        )
+    for reason, count in sorted(tally.reasons.items()):
+        say(f"  {reason}: {count:,}")
+    if not done.unchanged:
+        c = done.changes
+        say(f"  rows: {c.rows:,} ({c.added:,} added, {c.changed:,} changed, {c.removed:,} removed)")
+
+
+def rejected(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    twin: Twin,
+    outcome: Annotated[str, typer.Option(help="rejected, repaired, duplicate or outside.")] = "rejected",
+    limit: Annotated[int, typer.Option(min=1)] = 100,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the raw records to this file, one JSON object a line, to mend and ingest again."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the records that were turned away, and why."""
+    from ldt.model.outcome import Outcome
+    from ldt.model.snapshot import OPERATOR
+    from ldt.store import records, snapshots
+    from ldt.store.cluster import database_url
+    from ldt.store.connect import connect, translated
+
+    try:
+        wanted = Outcome(outcome)
+    except ValueError as e:
+        raise UsageError(
+            f"{outcome!r} is no outcome", where="--outcome", remedy=f"one of {', '.join(_OUTCOMES[1:])}"
+        ) from e
+    with connect(database_url()) as conn, translated(), conn.transaction():
+        snapshot = snapshots.resolve(conn, twin, OPERATOR)
+        found = records.outcomes(conn, snapshot, dataset, outcome=wanted, limit=limit)
+
+    def render() -> None:
+        if not found:
+            say(f"{dataset}: nothing {wanted}")
+            return
+        table(
+            ("source", "row", "reason", "what"),
+            [(r["source"], r["row"], r["reason"], r["message"]) for r in found],
+        )
+
+    if out is not None:
+        import orjson
+
+        with out.open("wb") as file:
+            file.writelines(orjson.dumps(r["record"]) + b"\n" for r in found if r["record"])
+    emit({"dataset": dataset, "outcome": wanted.value, "records": found}, render)
+
+
+@recipes.command("list")
+def recipes_list(as_json: Json = False) -> None:
+    """List the shipped recipes."""
+    from ldt.harmonise.recipe import load_recipe, recipe_names
+
+    found: list[dict[str, Any]] = []
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        what = recipe.feature.type if recipe.feature else "observations"
+        found.append(
+            {
+                "name": name,
+                "title": recipe.title,
+                "origin": recipe.origin,
+                "makes": what,
+                "reader": recipe.source.reader,
+            }
+        )
+    emit(
+        found,
+        lambda: table(
+            ("recipe", "makes", "origin", "title"),
+            [(r["name"], r["makes"], r["origin"], r["title"]["en"]) for r in found],
+        ),
+    )
+
+
+@recipes.command("show")
+def recipes_show(name: str, as_json: Json = False) -> None:
+    """Print a recipe."""
+    from ldt.harmonise.recipe import find_recipe, load_recipe
+
+    recipe = load_recipe(name, Path.cwd())
+    text = find_recipe(name, Path.cwd()).read_text(encoding="utf-8")
+    emit(recipe.model_dump(mode="json", exclude_defaults=True), lambda: say(text.rstrip()))
+
+
+@recipes.command("check")
+def recipes_check(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Recipes by name or path; all shipped ones by default.")
+    ] = None,
+    source: Annotated[Path | None, typer.Option(help="Try it on this source, writing nothing.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check recipes: the schema, the words in them, the SQL; with --source also what would become of its records."""
+    from ldt.harmonise.recipe import recipe_names
+    from ldt.pipeline.check import check
+
+    found = [check(name, source) for name in names or recipe_names()]
+
+    def render() -> None:
+        for one in found:
+            say(f"{one['recipe']}: {'fine' if not one['problems'] else 'wrong'}")
+            for problem in one["problems"]:
+                say(f"  {problem}")
+            if one["outcomes"]:
+                say("  " + ", ".join(f"{n} {one['outcomes'][n]:,}" for n in ("read", *_OUTCOMES)))
+
+    emit(found, render)
+    if any(one["problems"] for one in found):
+        wrong = [one["recipe"] for one in found if one["problems"]]
+        if as_json:
+            raise typer.Exit(RecipeError.exit_code)
+        raise RecipeError(f"{len(wrong)} of {len(found)} recipes are wrong: {', '.join(wrong)}")

@@ -1,0 +1,115 @@
+"""A twin from its manifest: data sets in, then indicators. Run again, it does only what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ldt.errors import LdtError
+from ldt.indicators import engine
+from ldt.model.snapshot import OPERATOR
+from ldt.pipeline.ingest import Ingested, Progress, ingest
+from ldt.pipeline.manifest import Listed, Manifest, load_manifest, resolve
+from ldt.store import snapshots, twins
+from ldt.store.connect import connect, translated
+from ldt.timerange import parse_period
+
+#: Told what begins: (what it is, how many of how many).
+Step = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class Built:
+    """What a build did. A data set that failed does not stop the others; `errors` has its name and the error."""
+
+    twin: str
+    revision: int = 0
+    datasets: list[Ingested] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[tuple[str, LdtError]] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """Return a JSON-ready form."""
+        return {
+            "twin": self.twin,
+            "revision": self.revision,
+            "datasets": [d.summary() for d in self.datasets],
+            "indicators": self.runs,
+            "errors": [{"dataset": name, **error.problem()} for name, error in self.errors],
+        }
+
+
+def build(url: str, path: Path, *, step: Step | None = None, progress: Progress | None = None) -> Built:
+    """Create or update a twin from a manifest.
+
+    Args:
+        url: address of a migrated database.
+        path: the manifest.
+        step: told what begins.
+        progress: told how many records were read.
+
+    Raises:
+        LdtError: the manifest is wrong, the database cannot be used, or the boundary cannot be read.
+    """
+    manifest = load_manifest(path)
+    listed = resolve(manifest, path.parent)
+    built = Built(manifest.twin)
+    tell = step or (lambda what, done, of: None)
+    with connect(url, application="ldt twin build") as conn:
+        twin_id = twins.put_twin(
+            conn,
+            manifest.twin,
+            title=manifest.title,
+            description=manifest.description,
+            scale=manifest.scale,
+            buffer_m=manifest.buffer_m,
+            manifest=manifest.model_dump(mode="json"),
+        )
+        for number, entry in enumerate(listed):
+            tell(entry.name, number, len(listed) + 1)
+            is_boundary = entry.name == manifest.boundary
+            try:
+                done = ingest(
+                    url,
+                    manifest.twin,
+                    entry.recipe,
+                    entry.paths,
+                    name=entry.name,
+                    everywhere=is_boundary,
+                    progress=progress,
+                )
+            except LdtError as e:
+                if is_boundary:  # without it nothing else would be kept rightly
+                    raise
+                built.errors.append((entry.name, e))
+                continue
+            built.datasets.append(done)
+            if is_boundary:
+                with translated(), conn.transaction():
+                    twins.set_boundary(conn, twin_id, _dataset_id(conn, twin_id, entry))
+        tell("indicators", len(listed), len(listed) + 1)
+        built.runs = compute(url, manifest.twin, manifest)
+        row = conn.execute("SELECT revision FROM ldt.twin WHERE id = %s", (twin_id,)).fetchone()
+        built.revision = row[0] if row else 0
+    return built
+
+
+def _dataset_id(conn: Any, twin_id: int, entry: Listed) -> int:
+    row = conn.execute(
+        "SELECT id FROM ldt.dataset WHERE twin_id = %s AND name = %s", (twin_id, entry.name)
+    ).fetchone()
+    return int(row[0])
+
+
+def compute(url: str, twin: str, manifest: Manifest) -> list[dict[str, Any]]:
+    """Compute the indicators that a manifest asks for, on the newest state of the twin."""
+    periods = [parse_period(p) for p in manifest.periods]
+    with connect(url, application="ldt indicators") as conn, translated(), conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        snapshot = snapshots.resolve(conn, twin, OPERATOR)
+        results = engine.compute(
+            conn, snapshot, manifest.indicators, schemes=manifest.areas or None, periods=periods
+        )
+    return [r.summary() for r in results]

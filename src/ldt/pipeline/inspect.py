@@ -1,0 +1,43 @@
+"""`ldt inspect`: what a source is, and which recipes fit it."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ldt import sources
+from ldt.harmonise.recipe import Recipe, load_recipe, recipe_names
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """Return what a source is, JSON-ready: format, reader, layers, problems, and the shipped recipes that fit, best first.
+
+    Raises:
+        SourceError: it cannot be read.
+        NotFound: it is not there.
+    """
+    description = sources.describe(path)
+    columns = {c for layer in description.layers for c in (layer.name, *layer.columns)}
+    scores = {
+        name: score
+        for name in recipe_names()
+        if (score := _fits(load_recipe(name), path.name, description.reader, columns))
+    }
+    found = asdict(description)
+    for layer in found["layers"]:
+        if layer["crs"]:
+            layer["crs"].pop("projjson")
+    return {**found, "recipes": sorted(scores, key=lambda n: (-scores[n], n))}
+
+
+def _fits(recipe: Recipe, filename: str, reader: str, columns: set[str]) -> int:
+    """Return how well a recipe fits, 0 for not at all: its `match` words must all be there, its file name counts more."""
+    if recipe.source.reader != reader:
+        return 0
+    named = any(fnmatch.fnmatch(filename.lower(), pattern.lower()) for pattern in recipe.source.files)
+    matched = bool(recipe.source.match) and all(word in columns for word in recipe.source.match)
+    if recipe.source.match and not matched:
+        return 0
+    return 2 * named + matched

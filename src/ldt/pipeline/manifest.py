@@ -1,0 +1,129 @@
+"""Manifests: what a city brings, a boundary and a list of data sets. The schema is `schemas/manifest.schema.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ldt.errors import NotFound, RecipeError
+from ldt.harmonise.recipe import Recipe, load_recipe
+from ldt.model.dataset import Name, Text
+
+
+class DatasetEntry(BaseModel):
+    """One data set of a twin.
+
+    Attributes:
+        recipe: name under `connectors/`, or path of a recipe relative to the manifest.
+        sources: paths or globs relative to the manifest.
+        name: name of the data set, the recipe's own by default; needed where one recipe serves several data sets.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe: str
+    sources: Annotated[list[str], Field(min_length=1)]
+    name: Name | None = None
+
+
+class Manifest(BaseModel):
+    """A twin as a city describes it.
+
+    Attributes:
+        twin: name in addresses.
+        scale: level of the City Anatomy's scale chain (`city`, `district`, `metropolis`, …).
+        boundary: name of the data set, listed below, whose polygons are the boundary; without it everything is kept.
+        buffer_m: geodesic buffer around the boundary within which features are kept, in metres.
+        indicators: ids to compute after the data are in; all computable ones if it is left out.
+        areas: schemes of areas to compute them for.
+        periods: years, or other periods, to compute them for.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ldt: Literal[1] = Field(description="Version of the manifest format.")
+    twin: Name
+    title: Text
+    description: Text | None = None
+    scale: str = "city"
+    boundary: Name | None = None
+    buffer_m: Annotated[float, Field(ge=0, le=200_000)] = 5000
+    datasets: Annotated[list[DatasetEntry], Field(min_length=1)]
+    indicators: list[str] | None = None
+    areas: list[str] = []
+    periods: list[str] = []
+
+
+class Listed(BaseModel):
+    """A data set of a manifest with its recipe read and its sources found."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    name: str
+    recipe: Recipe
+    paths: list[Path]
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        NotFound: no such file.
+        RecipeError: it is not YAML or breaks the schema; names the key and the reason.
+    """
+    if not path.is_file():
+        raise NotFound("no such manifest", where=str(path), remedy="docs/tutorial shows a commented example")
+    try:
+        return Manifest.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise RecipeError(f"not readable as YAML: {' '.join(str(e).split())}", where=path.name) from e
+    except ValidationError as e:
+        first = e.errors()[0]
+        place = ".".join(str(p) for p in first["loc"]) or "manifest"
+        raise RecipeError(f"{place}: {first['msg']}", where=path.name, remedy="see docs/manifest.md") from e
+
+
+def resolve(manifest: Manifest, folder: Path) -> list[Listed]:
+    """Return the data sets of a manifest in the order in which they are ingested: the boundary first.
+
+    Raises:
+        NotFound: a recipe or a source that is not there; names it and the data set.
+        RecipeError: a boundary that is not listed, a name given twice.
+    """
+    listed = []
+    for entry in manifest.datasets:
+        recipe = load_recipe(entry.recipe, folder)
+        name = entry.name or recipe.name
+        listed.append(Listed(name=name, recipe=recipe, paths=_paths(entry, folder, name)))
+    names = [d.name for d in listed]
+    if twice := {n for n in names if names.count(n) > 1}:
+        raise RecipeError(
+            f"two data sets are called {', '.join(sorted(twice))}",
+            where="datasets",
+            remedy="give one of them another `name`",
+        )
+    if manifest.boundary and manifest.boundary not in names:
+        raise RecipeError(
+            f"no data set is called {manifest.boundary!r}",
+            where="boundary",
+            remedy=f"there are: {', '.join(names)}",
+        )
+    return sorted(listed, key=lambda d: d.name != manifest.boundary)
+
+
+def _paths(entry: DatasetEntry, folder: Path, name: str) -> list[Path]:
+    paths: list[Path] = []
+    for source in entry.sources:
+        found = sorted(folder.glob(source)) if any(c in source for c in "*?[") else [folder / source]
+        found = [p for p in found if p.exists()]
+        if not found:
+            raise NotFound(
+                f"no file matches {source!r}",
+                where=f"data set {name}",
+                remedy=f"paths are relative to {folder}",
+            )
+        paths.extend(p for p in found if p not in paths)
+    return paths
