@@ -28,6 +28,8 @@ MEAN_RADIUS = 6_500.0
 
 _ANGLES = 144  # divisible by 6 districts x 3 quarters and by the 4 quarters of the centre
 _RINGS = 24
+#: The first outer district begins 30 degrees south of east, so that "Ost" lies about the east.
+_FIRST = -12
 #: Rings (of `_RINGS`) at which areas end: the old town, the centre, the inner and the outer quarters.
 _OLD_TOWN, _CENTRE, _INNER = 4, 9, 16
 
@@ -154,7 +156,12 @@ class City:
         width = _ANGLES // len(_OUTER)
         centre = Area("01", "Mitte", CITY_CODE, self._cut(0, _CENTRE, 0, _ANGLES))
         sectors = [
-            Area(f"{i + 2:02}", name, CITY_CODE, self._cut(_CENTRE, _RINGS, i * width, (i + 1) * width))
+            Area(
+                f"{i + 2:02}",
+                name,
+                CITY_CODE,
+                self._cut(_CENTRE, _RINGS, _FIRST + i * width, _FIRST + (i + 1) * width),
+            )
             for i, name in enumerate(_OUTER)
         ]
         return [centre, *sectors]
@@ -172,7 +179,7 @@ class City:
         for i, names in enumerate(_OUTER.values()):
             for k, name in enumerate(names):
                 rings = (_CENTRE, _INNER) if k < 3 else (_INNER, _RINGS)
-                start = (3 * i + k % 3) * width
+                start = _FIRST + (3 * i + k % 3) * width
                 district = f"{i + 2:02}"
                 areas.append(
                     Area(f"{district}{k + 1:02}", name, district, self._cut(*rings, start, start + width))

@@ -16,6 +16,7 @@ from ldt.pipeline.sample import air, expected, files
 from ldt.pipeline.sample.city import CRS, Area, City, polygons
 from ldt.pipeline.sample.gml import GmlWriter
 from ldt.pipeline.sample.landcover import LAEA, LandCover, land_cover
+from ldt.pipeline.sample.recipes import DERIVED, derived_recipe
 from ldt.pipeline.sample.sites import ProtectedSite, protected_sites
 
 SEED = 37105
@@ -80,17 +81,20 @@ def generate(folder: Path, *, seed: int = SEED) -> Path:
 
     notice = NOTICE.format(seed=seed)
     try:
-        (folder / "air-quality").mkdir(parents=True, exist_ok=True)
+        for part in ("air-quality", "recipes"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
         _write_places(folder, city, cover, sites, notice)
         for s in series:
             name = f"{s.station}_{air.POLLUTANTS[s.pollutant]}.parquet"
             files.write_eea_parquet(folder / "air-quality" / name, s, notice)
         files.write_eea_legacy(folder / f"DEZZ002_PM10_{LEGACY_YEAR}_legacy.csv", legacy, LEGACY_TWICE)
+        for name in DERIVED:
+            (folder / "recipes" / f"{name}.yaml").write_text(derived_recipe(name, notice), encoding="utf-8")
         (folder / "README.txt").write_text(f"{notice}\nNo rights are reserved (CC0 1.0).\n", encoding="utf-8")
         datasets = {
             **_feature_tallies(city, cover, sites),
-            "air-quality-parquet": expected.tally(accepted=sum(len(s.value) for s in series)),
-            "air-quality-legacy": expected.tally(accepted=len(legacy.value), duplicate=LEGACY_TWICE),
+            "sample-air-quality": expected.air_tally(series),
+            "sample-air-quality-legacy": expected.air_tally([legacy], LEGACY_TWICE),
         }
         content = {
             "notice": notice,
@@ -174,10 +178,10 @@ def _feature_tallies(city: City, cover: LandCover, sites: list[ProtectedSite]) -
         "sample-boundary": expected.tally(accepted=1),
         "sample-districts": expected.tally(accepted=len(city.districts)),
         "sample-quarters": expected.tally(accepted=len(city.quarters)),
-        "administrative-units": expected.tally(accepted=1),
-        "protected-sites": expected.sites_tally(sites),
+        "sample-administrative-unit": expected.tally(accepted=1),
+        "sample-protected-sites": expected.sites_tally(sites),
         "sample-stations": expected.tally(accepted=len(air.SITES + air.NEIGHBOURS) - far, outside=far),
-        "corine-vector": expected.land_cover_tally(city, cover, BUFFER_M),
+        "sample-land-cover": expected.land_cover_tally(city, cover, BUFFER_M),
     }
 
 
@@ -186,12 +190,12 @@ def _manifest() -> dict[str, Any]:
         "city/sample-boundary": "boundary.gpkg",
         "city/sample-districts": "districts.gpkg",
         "city/sample-quarters": "quarters.gpkg",
-        "inspire/administrative-units": "administrative-unit.gml",
-        "inspire/protected-sites": "protected-sites.gml",
+        "recipes/sample-administrative-unit.yaml": "administrative-unit.gml",
+        "recipes/sample-protected-sites.yaml": "protected-sites.gml",
         "city/sample-stations": "stations.csv",
-        "clc/corine-vector": "land-cover.gpkg",
-        "eea/air-quality-parquet": "air-quality/*.parquet",
-        "eea/air-quality-legacy": "*_legacy.csv",
+        "recipes/sample-land-cover.yaml": "land-cover.gpkg",
+        "recipes/sample-air-quality.yaml": "air-quality/*.parquet",
+        "recipes/sample-air-quality-legacy.yaml": "*_legacy.csv",
     }
     return {
         "ldt": 1,

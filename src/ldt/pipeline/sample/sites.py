@@ -57,15 +57,15 @@ class _Plan:
 _PLANS = (
     _Plan("Musterwald", f"{NATURA}/specialAreaOfConservation", 1.30, 128, 1_500, holes=2),
     _Plan("Musterwald und Vorland", f"{IUCN}/ProtectedLandscapeOrSeascape", 1.18, 124, 2_000),
-    _Plan("Flussaue", f"{NATURA}/specialProtectionArea", 0.62, 330, 620, parts=3),
-    _Plan("Hohenfels", f"{IUCN}/strictNatureReserve", 0.88, 70, 520, holes=1),
-    _Plan("Seeblick", f"{IUCN}/habitatSpeciesManagementArea", 0.86, 250, 430),
-    _Plan("Moorwiese", f"{NATURA}/specialAreaOfConservation", 0.95, 228, 640),
-    _Plan("Quellental", f"{IUCN}/habitatSpeciesManagementArea", 0.80, 165, 380),
-    _Plan("Schlossgarten", f"{IUCN}/naturalMonument", 0.42, 245, 140),
-    _Plan("Sonnenhang", f"{IUCN}/habitatSpeciesManagementArea", 0.97, 98, 450),
+    _Plan("Flussaue", f"{NATURA}/specialProtectionArea", 0.6, 280, 620, parts=3),
+    _Plan("Hohenfels", f"{IUCN}/strictNatureReserve", 0.6, 80, 520, holes=1),
+    _Plan("Seeblick", f"{IUCN}/habitatSpeciesManagementArea", 0.86, 240, 430),
+    _Plan("Moorwiese", f"{NATURA}/specialAreaOfConservation", 0.92, 220, 640),
+    _Plan("Quellental", f"{IUCN}/habitatSpeciesManagementArea", 0.8, 120, 380),
+    _Plan("Schlossgarten", f"{IUCN}/naturalMonument", 0.5, 220, 140),
+    _Plan("Sonnenhang", f"{IUCN}/habitatSpeciesManagementArea", 0.97, 80, 450),
     _Plan("Bruchwiesen", f"{NATURA}/siteOfCommunityImportance", 1.45, 300, 900, holes=1),
-    _Plan("Steinbruch Neurode", f"{IUCN}/naturalMonument", 1.02, 188, 210),
+    _Plan("Steinbruch Neurode", f"{IUCN}/naturalMonument", 1.02, 180, 210),
 )
 
 
@@ -96,7 +96,7 @@ def _site(rng: np.random.Generator, city: City, number: int, plan: _Plan) -> Pro
 
 def _bow_tie(city: City) -> ProtectedSite:
     corners = np.array([(-400, -300), (400, 300), (400, -300), (-400, 300), (-400, -300)])
-    ring = np.round(city.place(0.72, np.radians(15)) + corners, 2)
+    ring = np.round(city.place(0.5, np.radians(40)) + corners, 2)
     return ProtectedSite(
         "ps.101",
         "101",
@@ -122,7 +122,7 @@ def _outside(rng: np.random.Generator) -> ProtectedSite:
 
 
 def _nameless(rng: np.random.Generator, city: City) -> ProtectedSite:
-    ring = blob(rng, city.place(0.5, np.radians(110)), 260)
+    ring = blob(rng, city.place(0.5, np.radians(60)), 260)
     return ProtectedSite(
         "ps.103", None, "Gartenstadt (no identifier)", f"{IUCN}/naturalMonument", 2011, ((ring,),), "rejected"
     )
