@@ -15,6 +15,7 @@ The server is left running when a command ends: notebooks, the service and comma
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ from ldt.store.process import (
     serves,
     surely_stale,
 )
+
+_LOCKED = re.compile(r'lock file ".*" already exists')
 
 State = Literal["absent", "stopped", "starting", "running", "stopping"]
 
@@ -136,7 +139,7 @@ class Cluster:
 
     def _major(self) -> int | None:
         try:
-            return int((self.pgdata / "PG_VERSION").read_text("ascii").split(".")[0])
+            return int((self.pgdata / "PG_VERSION").read_text("utf-8").split(".")[0])
         except FileNotFoundError:
             return None
         except (PermissionError, ValueError) as error:
@@ -165,13 +168,13 @@ class Cluster:
         if found is not None and found.status == "ready":
             return self._running(self._reachable(found))
         owner = server_owner(self.home, self.pgdata)
+        binaries = self._binaries()  # before anything is made
         with full_disk_told(self.home):
             make_home(self.home, owner)
             with locked(self.home, wait):
                 found = self._settled(wait)
                 if found is not None:
                     return self._running(self._reachable(found))
-                binaries = self._binaries()
                 if not self.pgdata.exists():
                     make_data_directory(
                         self.pgdata,
@@ -278,7 +281,7 @@ class Cluster:
         """Write `ldt.conf` and `pg_hba.conf`; return the port."""
         kept = self.home / "port"
         tcp = self.open_marker.exists()
-        port = int(kept.read_text("ascii")) if kept.exists() else 0
+        port = int(kept.read_text("utf-8")) if kept.exists() else 0
         if not port or (tcp and not given.is_free(port)):
             port = given.free_port()
             write(kept, str(port))
@@ -293,9 +296,10 @@ class Cluster:
     def _start(self, binaries: Binaries, owner: Owner, wait: float) -> PidFile:
         self._write_settings(owner)
         said = self._pg_ctl_start(binaries, owner, wait)
-        if said and 'lock file "postmaster.pid" already exists' in said and surely_stale(self.pgdata, owner):
-            # The number in it is now another process of the same user, which PostgreSQL cannot tell from a server.
-            (self.pgdata / "postmaster.pid").rename(self.pgdata / "postmaster.pid.stale")
+        if _LOCKED.search(said) and surely_stale(self.pgdata, owner):
+            # The number in the lock files is now another process, or one that has ended but that nobody collected, as
+            # happens in containers; PostgreSQL cannot tell either from a server.
+            self._set_locks_aside(owner)
             said = self._pg_ctl_start(binaries, owner, wait)
         found = self._settled(wait) if not said else None
         if found is None:
@@ -306,6 +310,14 @@ class Cluster:
                 remedy=f"see {self.log} and {self.pgdata / 'log'}",
             )
         return found
+
+    def _set_locks_aside(self, owner: Owner) -> None:
+        """Take the pid file and the socket's lock away; only after it is certain that no server is there."""
+        for left in given.choose_socket_dir(self.home, owner).glob(".s.PGSQL.*"):
+            left.unlink()  # the folder is this cluster's alone
+        pid_file = self.pgdata / "postmaster.pid"
+        if pid_file.exists():
+            pid_file.rename(pid_file.with_name("postmaster.pid.stale"))
 
     def _pg_ctl_start(self, binaries: Binaries, owner: Owner, wait: float) -> str:
         """Start the server; return what it said if that failed, else nothing."""
@@ -338,7 +350,7 @@ class Cluster:
         """
         running = self.up()
         found = reader.opened(self.home, running.port)
-        reader.grant(running.url, found.password_file.read_text("ascii").strip())
+        reader.grant(running.url, found.password_file.read_text("utf-8").strip())
         if self.status().tcp_port is None:
             reader.must_be_idle(running.url)
             self.open_marker.touch()
@@ -386,7 +398,7 @@ def _url(found: PidFile, database: str) -> str:
 def _update_extensions(url: str) -> None:
     """Bring PostGIS in the database up to the library, after the machine's packages were updated."""
     try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=30) as connection:
+        with psycopg.connect(url, autocommit=True, connect_timeout=30, options="") as connection:
             rows = connection.execute(
                 "SELECT name, installed_version, default_version FROM pg_available_extensions "
                 "WHERE name LIKE 'postgis%' AND installed_version <> default_version"

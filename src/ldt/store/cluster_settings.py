@@ -103,7 +103,7 @@ def memory_mb() -> int:
         found = 2048
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with contextlib.suppress(OSError, ValueError):
-            found = min(found, int(Path(limit).read_text("ascii")) // _MB)
+            found = min(found, int(Path(limit).read_text("utf-8")) // _MB)
     return found
 
 

@@ -281,7 +281,7 @@ def locked(home: Path, wait: float) -> Iterator[None]:
         Conflict: another process held it all the time.
     """
     deadline = time.monotonic() + wait
-    with (home / "lock").open("a", encoding="ascii") as file:
+    with (home / "lock").open("a", encoding="utf-8") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

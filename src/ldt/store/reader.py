@@ -77,7 +77,7 @@ def opened(home: Path, port: int) -> Opened:
     )
     if not found.password_file.exists():
         write(found.password_file, secrets.token_urlsafe(24) + "\n", mode=0o600)
-    password = found.password_file.read_text("ascii").strip()
+    password = found.password_file.read_text("utf-8").strip()
     entry = {
         "host": found.host,
         "port": port,
