@@ -46,7 +46,11 @@ def feature_batch(objects: Mapping[str, Any], geometry: shapely.Geometry | None 
     rows = []
     for number, (fid, name) in enumerate(objects.items()):
         place = ord(fid[0]) - ord("a")  # by name, so that an object stays where it is in another order
-        shape = geometry or shapely.box(7 + place / 1000, 50, 7.0005 + place / 1000, 50.0005)
+        shape = (
+            geometry
+            if geometry is not None
+            else shapely.box(7 + place / 1000, 50, 7.0005 + place / 1000, 50.0005)
+        )
         properties = orjson.dumps(name if isinstance(name, dict) else {"name": name}).decode()
         wkb = shapely.to_wkb(shape)
         digest = hashlib.blake2b(fid.encode() + wkb + properties.encode(), digest_size=16).digest()

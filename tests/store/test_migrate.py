@@ -96,7 +96,7 @@ def test_typed_tables_are_the_live_schema(shared_database_url: str) -> None:
                 break
         else:
             expected = type(column.type).__name__.upper()
-            assert kind.startswith(expected) or expected in {"ARRAY"} and kind.endswith("[]"), (
+            assert kind.startswith(expected) or (expected in {"ARRAY"} and kind.endswith("[]")), (
                 table,
                 name,
                 kind,

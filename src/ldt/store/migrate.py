@@ -67,15 +67,16 @@ def migrate(url: str, target: str = "head") -> Migrated:
                 connection, opts={"version_table_schema": "public", "version_table": "ldt_schema_version"}
             ).get_current_revision()
             connection.commit()
+            loaded = 0
+            if after == script.get_current_head():
+                # Still under the lock: two programs that start at once must not load the catalogue at once.
+                with connect(url) as conn, conn.transaction():
+                    loaded = load_catalogue(conn)
     except DBAPIError as e:
         with translated():
             raise (e.orig or e) from e
     finally:
         engine.dispose()
-    loaded = 0
-    if after == script.get_current_head():
-        with connect(url) as conn, translated(), conn.transaction():
-            loaded = load_catalogue(conn)
     return Migrated(before=before, after=str(after), vocabularies=loaded)
 
 
