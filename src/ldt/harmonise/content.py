@@ -1,0 +1,64 @@
+"""What makes a record the one it is: digests of its content, keys met before, and the record as it came."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ldt.harmonise.documents import plain
+from ldt.sources.source import RAW, ROW
+
+#: ASCII's unit separator: it stands neither in JSON text nor in a fid.
+UNIT = "\x1f"
+
+
+@dataclass(slots=True)
+class SeenKeys:
+    """Keys met before: 16 bytes of a key → row and digest of the content; some 150 bytes for each feature."""
+
+    known: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
+
+    def meet(self, key: str, row: int, content: bytes) -> tuple[int, bool] | None:
+        """Return (row, equal content) of the first record with this key, or None and remember this one."""
+        short = hashlib.blake2b(key.encode(), digest_size=16).digest()
+        before = self.known.setdefault(short, (row, content))
+        return None if before[0] == row and before[1] is content else (before[0], before[1] == content)
+
+
+def shown(value: Any) -> str:
+    """Return an Arrow value for a message, not too long."""
+    text = orjson.dumps(plain(value.as_py())).decode()
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+def digests(table: dict[str, pa.Array]) -> pa.Array:
+    """Return 16 bytes of BLAKE2b over everything but the source and the row."""
+    names = [n for n in ("fid", "version_id", "valid_from", "valid_to", "properties", "raw") if n in table]
+    parts = [table[n].cast(pa.int64()) if pa.types.is_timestamp(table[n].type) else table[n] for n in names]
+    # A null is written as NUL, which stands in none of these texts either.
+    heads = pc.binary_join_element_wise(
+        *[p.cast(pa.string()) for p in parts], UNIT, null_handling="replace", null_replacement="\x00"
+    ).cast(pa.binary())
+    made = []
+    for head, wkb in zip(heads.to_pylist(), table["geometry"].to_pylist(), strict=True):
+        digest = hashlib.blake2b(head, digest_size=16)
+        digest.update(b"\x1e" + wkb if wkb is not None else b"\x1d")
+        made.append(digest.digest())
+    return pa.array(made, pa.binary(16))
+
+
+def raw_record(records: pa.RecordBatch, position: int) -> dict[str, Any]:
+    """Return a record as it came, ready for JSON; its geometry as WKB in hexadecimal, as it stands in the source."""
+    record: dict[str, Any] = plain(records.slice(position, 1).to_pylist()[0])
+    record.pop(ROW, None)
+    if isinstance(record.get(RAW), str):
+        # The text of a record that was malformed stays text.
+        with suppress(orjson.JSONDecodeError):
+            record[RAW] = orjson.loads(record[RAW])
+    return record

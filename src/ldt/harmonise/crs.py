@@ -1,0 +1,364 @@
+"""Where data lie: the declared CRS and axis order of a source, held against where the data must lie.
+
+A declaration is tried as it stands, and with the axes the other way round, against three places, from narrow to wide: the
+twin's selection, the country that the recipe names, the CRS's own area of use. The first place in which at least half of a
+sample lies, in either order, decides:
+
+========================================  ========================================================================
+the sample lies there                     judgement
+========================================  ========================================================================
+as declared (and perhaps swapped too)     the declared order holds
+only when swapped                         the file is repaired: every record of it is reported as `axis-order`
+order not declared, in one order only     that order
+order not declared, in both orders        x first, as short codes such as `EPSG:4326` are read by nearly all software
+in no place, in neither order             the file is refused: never silently misplaced
+========================================  ========================================================================
+
+Data that fit the area of use but not the twin are right where they are, and outside. If a recipe names a country and the
+data lie neither there nor in the twin, the file is refused.
+
+To EPSG:4326 goes the best operation that PROJ has for where the data lie, without the network; its name and accuracy are
+recorded, and whether a better one exists whose grid is not installed (DHDN is some 3 m off without BETA2007 or NTv2).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyproj.network
+import shapely
+import yaml
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.aoi import AreaOfInterest
+from pyproj.exceptions import CRSError, ProjError
+from pyproj.transformer import TransformerGroup
+from shapely.geometry.base import BaseGeometry
+
+from ldt.axis import AxisOrder, horizontal, to_xy
+from ldt.errors import CheckError, RecipeError
+from ldt.settings import shipped
+from ldt.sources.source import DeclaredCrs
+
+# An operation that depends on a grid fetched in between would give other coordinates tomorrow.
+pyproj.network.set_network_enabled(active=False)  # type: ignore[attr-defined] # not in its stub
+
+#: How many geometries are looked at to judge a file.
+SAMPLE = 1000
+#: Degrees by which data may lie beyond a CRS's area of use: national files in one UTM zone reach into the next.
+MARGIN = 6.0
+
+#: Geographic CRS whose coordinates are kept as they are. That of ETRS89 is a null transformation (EPSG:1149, 1 m).
+_KEPT = frozenset({("EPSG", "4326"), ("EPSG", "4258"), ("OGC", "CRS84")})
+_REMEDY = "state the right one in the recipe: source.crs, with source.crs_because"
+
+Geometries = NDArray[Any]
+
+
+class Box(NamedTuple):
+    """A box in degrees."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+@dataclass(frozen=True, slots=True)
+class CrsJudgement:
+    """How coordinates of one source and CRS become longitude and latitude.
+
+    Attributes:
+        declared: what the source (or, overriding it, the recipe) says.
+        found: the order in which the coordinates stand, `XY` or `YX`.
+        repaired: whether `found` is not what was declared.
+        reason: why, one sentence.
+        expected: the place that decided.
+        operation: name of the coordinate operation to EPSG:4326.
+        accuracy_m: its accuracy in metres as EPSG states it, None if unknown.
+        ballpark: whether it ignores the difference of the datums.
+        better: an operation that would be more accurate, whose grid is not installed.
+        because: the recipe's reason to override the source's declaration.
+    """
+
+    declared: DeclaredCrs
+    found: AxisOrder
+    repaired: bool
+    reason: str
+    expected: str
+    operation: str
+    accuracy_m: float | None
+    ballpark: bool
+    better: str | None
+    because: str | None
+    transformer: Transformer | None = field(repr=False)
+
+    @property
+    def swap(self) -> bool:
+        """Whether the first two coordinates are exchanged before they are transformed."""
+        return self.found is AxisOrder.YX
+
+    def to_lonlat(self, geometries: Geometries) -> Geometries:
+        """Return geometries (2D, None allowed) in EPSG:4326, x = longitude; coordinates that fail become infinite."""
+        straight = to_xy(geometries, self.found)
+        if self.transformer is None:
+            return straight
+        coordinates = shapely.get_coordinates(straight)
+        x, y = self.transformer.transform(coordinates[:, 0], coordinates[:, 1])
+        # set_coordinates writes into its argument, which may be the caller's.
+        moved: Geometries = shapely.set_coordinates(straight.copy(), np.column_stack([x, y]))
+        return moved
+
+    def entry(self) -> dict[str, Any]:
+        """Return what is recorded with a version."""
+        return {
+            "declared": self.declared.text,
+            "order_declared": self.declared.order.value,
+            "order_found": self.found.value,
+            "repaired": self.repaired,
+            "reason": self.reason,
+            "expected": self.expected,
+            "operation": self.operation,
+            "accuracy_m": self.accuracy_m,
+            "ballpark": self.ballpark,
+            **({"better": self.better} if self.better else {}),
+            **({"because": self.because} if self.because else {}),
+        }
+
+
+def judge(
+    geometries: Geometries,
+    declared: DeclaredCrs | None,
+    *,
+    selection: BaseGeometry | None = None,
+    country: str | None = None,
+    because: str | None = None,
+) -> CrsJudgement:
+    """Judge the CRS and axis order of a source by a sample of its geometries.
+
+    Args:
+        geometries: at least one that is not empty; coordinates as they stand in the source.
+        declared: what the source says, or what the recipe says instead (see :func:`override`).
+        selection: polygon of the twin in EPSG:4326, x = longitude.
+        country: ISO 3166 code of where the data must lie.
+        because: the recipe's reason, where it overrides the source.
+
+    Raises:
+        CheckError: no CRS is known, or the coordinates are not possible in it, or not where they must be.
+        RecipeError: the country is not known.
+    """
+    if declared is None:
+        raise CheckError("no CRS is declared", remedy=_REMEDY)
+    crs = horizontal(CRS.from_json(declared.projjson))
+    if (
+        crs.is_engineering
+        or not (crs.is_geographic or crs.is_projected)
+        or crs.name.lower().startswith(("undefined", "unknown"))
+    ):
+        raise CheckError(f"the CRS {declared.text!r} does not say where it lies on Earth", remedy=_REMEDY)
+    bounds = _sample_bounds(geometries)
+    as_xy = _boxes(crs, bounds, AxisOrder.XY)
+    as_yx = _boxes(crs, bounds, AxisOrder.YX)
+    places = _places(crs, selection, country)
+    found, expected, both = _decide(declared.order, as_xy, as_yx, places)
+    if found is None:
+        raise _refusal(declared, bounds, places)
+    if country and expected not in {"the twin", places_name(country)}:
+        raise CheckError(
+            f"the recipe says that the data lie in {places_name(country)}, but as {declared.text} they lie elsewhere",
+            remedy="correct source.country or source.crs in the recipe",
+        )
+    chosen = as_xy if found is AxisOrder.XY else as_yx
+    operation = _operation(crs, chosen)
+    repaired = declared.order not in {found, AxisOrder.UNKNOWN}
+    return CrsJudgement(
+        declared=declared,
+        found=found,
+        repaired=repaired,
+        reason=_reason(declared, found, expected, both),
+        expected=expected,
+        because=because,
+        **operation,
+    )
+
+
+def override(text: str, declared: DeclaredCrs | None) -> DeclaredCrs:
+    """Return the declaration that a recipe makes in place of the source's.
+
+    The order of the coordinates stays what the source says of it; where it says nothing, it is found from the data.
+
+    Raises:
+        RecipeError: PROJ does not know the CRS.
+    """
+    try:
+        crs = horizontal(CRS.from_user_input(text))
+    except CRSError as e:
+        raise RecipeError(
+            f"source.crs: PROJ knows no CRS {text!r}", remedy="write it as EPSG:25832, or as WKT"
+        ) from e
+    return DeclaredCrs(text, crs.to_json(), declared.order if declared else AxisOrder.UNKNOWN)
+
+
+@lru_cache(maxsize=1)
+def _countries() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(
+        (shipped("schemas") / "countries.yaml").read_text(encoding="utf-8")
+    )
+    return content
+
+
+def country_box(code: str) -> Box:
+    """Return the box of a country's land and sea, from `schemas/countries.yaml`.
+
+    Raises:
+        RecipeError: the country is not in the table.
+    """
+    table = _countries()
+    known = table["countries"]
+    code = table["aliases"].get(code, code)
+    if code not in known:
+        raise RecipeError(f"source.country: {code!r} is not known", remedy=f"one of: {', '.join(known)}")
+    return Box(*known[code]["box"])
+
+
+def places_name(code: str) -> str:
+    """Return the English name of a country by its code."""
+    table = _countries()
+    name: str = table["countries"][table["aliases"].get(code, code)]["name"]
+    return name
+
+
+def _sample_bounds(geometries: Geometries) -> NDArray[np.float64]:
+    """Return the bounds of up to `SAMPLE` geometries, evenly taken: (n, 4) of least and greatest coordinates."""
+    bounds: NDArray[np.float64] = shapely.bounds(geometries)
+    bounds = bounds[np.isfinite(bounds).all(axis=1)]
+    if len(bounds) == 0:
+        raise CheckError("no coordinates that could be judged: all are empty or not finite")
+    return bounds[:: max(1, len(bounds) // SAMPLE)]
+
+
+def _boxes(crs: CRS, bounds: NDArray[np.float64], order: AxisOrder) -> NDArray[np.float64]:
+    """Return the boxes in degrees (n, 4) that bounds mean if they stand in an order; NaN where that is not possible."""
+    x0, y0, x1, y1 = (bounds if order is AxisOrder.XY else bounds[:, [1, 0, 3, 2]]).T
+    # Corners and centre: enough to tell a place, not to clip by.
+    x = np.stack([x0, x0, x1, x1, (x0 + x1) / 2])
+    y = np.stack([y0, y1, y0, y1, (y0 + y1) / 2])
+    if crs.is_geographic and tuple(crs.to_authority() or ()) in _KEPT:
+        lon, lat, possible = x, y, np.ones_like(x, dtype=bool)
+    else:
+        transformer = Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
+        try:
+            lon, lat = transformer.transform(x, y)
+            back_x, back_y = transformer.transform(lon, lat, direction="INVERSE")
+        except ProjError:
+            return np.full((len(bounds), 4), np.nan)
+        # A place far off a projection's zone comes back as something; it is possible only if it leads back to itself.
+        near = 1e-5 if crs.is_geographic else 1.0
+        with np.errstate(invalid="ignore"):
+            possible = (np.abs(back_x - x) < near) & (np.abs(back_y - y) < near)
+    with np.errstate(invalid="ignore"):
+        possible &= (np.abs(lat) <= 90 + 1e-9) & (lon >= -180 - 1e-9) & (lon <= 360)
+    boxes = np.column_stack([lon.min(axis=0), lat.min(axis=0), lon.max(axis=0), lat.max(axis=0)])
+    boxes[~possible.all(axis=0)] = np.nan
+    return boxes
+
+
+def _places(crs: CRS, selection: BaseGeometry | None, country: str | None) -> list[tuple[str, Box]]:
+    places = []
+    if selection is not None:
+        places.append(("the twin", Box(*selection.bounds)))
+    if country is not None:
+        box = country_box(country)
+        places.append((places_name(country), box))
+    use = crs.area_of_use
+    if use is None:
+        places.append(("the bounds of the Earth", Box(-180, -90, 180, 90)))
+    else:
+        # An area over the date line (New Zealand) is taken as the whole belt.
+        west, east = (use.west, use.east) if use.west < use.east else (-180.0, 180.0)
+        box = Box(west - MARGIN, use.south - MARGIN, east + MARGIN, use.north + MARGIN)
+        places.append((f"area of use: {use.name.rstrip('.')[:100]}", box))
+    return places
+
+
+def _share(boxes: NDArray[np.float64], place: Box) -> float:
+    with np.errstate(invalid="ignore"):
+        meets = (boxes[:, 0] <= place.east) & (boxes[:, 2] >= place.west)
+        meets &= (boxes[:, 1] <= place.north) & (boxes[:, 3] >= place.south)
+    return float(meets.mean())
+
+
+def _decide(
+    declared: AxisOrder,
+    as_xy: NDArray[np.float64],
+    as_yx: NDArray[np.float64],
+    places: Sequence[tuple[str, Box]],
+) -> tuple[AxisOrder | None, str, bool]:
+    """Return the order found, the place that decided, and whether both orders were possible there."""
+    first, other = (as_yx, as_xy) if declared is AxisOrder.YX else (as_xy, as_yx)
+    order = AxisOrder.YX if declared is AxisOrder.YX else AxisOrder.XY
+    for name, place in places:
+        holds, swapped = _share(first, place) >= 0.5, _share(other, place) >= 0.5
+        if holds or swapped:
+            return (order if holds else order.other), name, holds and swapped
+    return None, "", False
+
+
+def _reason(declared: DeclaredCrs, found: AxisOrder, expected: str, both: bool) -> str:
+    words = {AxisOrder.XY: "east first", AxisOrder.YX: "north first"}
+    if declared.order is AxisOrder.UNKNOWN:
+        why = (
+            "which is how short codes are read; the data do not tell"
+            if both
+            else f"as only so the data lie in {expected}"
+        )
+        return f"{declared.text} does not tell the order: read {words[found]}, {why}"
+    if declared.order is found:
+        return f"as declared, {words[found]}, the data lie in {expected}"
+    return f"declared {words[declared.order]}, but only {words[found]} do the data lie in {expected}"
+
+
+def _refusal(
+    declared: DeclaredCrs, bounds: NDArray[np.float64], places: Sequence[tuple[str, Box]]
+) -> CheckError:
+    low, high = bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)
+    ranges = f"{low[0]:.10g} to {high[0]:.10g}, {low[1]:.10g} to {high[1]:.10g}"
+    return CheckError(
+        f"declares {declared.text}, but its coordinates ({ranges}) are not possible there, in either order (expected: {places[-1][0]})",
+        remedy=_REMEDY,
+    )
+
+
+def _operation(crs: CRS, boxes: NDArray[np.float64]) -> dict[str, Any]:
+    """Choose the operation to EPSG:4326 for where the data lie."""
+    west, south, east, north = (
+        np.nanmin(boxes[:, 0]),
+        np.nanmin(boxes[:, 1]),
+        np.nanmax(boxes[:, 2]),
+        np.nanmax(boxes[:, 3]),
+    )
+    area = AreaOfInterest(max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0))
+    with warnings.catch_warnings():
+        # pyproj warns where a better operation lacks its grid; that is recorded below.
+        warnings.simplefilter("ignore", UserWarning)
+        group = TransformerGroup(crs, "EPSG:4326", always_xy=True, area_of_interest=area)  # type: ignore[arg-type] # its stub names a private twin
+    if not group.transformers:
+        raise CheckError(
+            f"PROJ has no operation from {crs.name} to WGS 84 that needs no further grid",
+            remedy="install proj-data",
+        )
+    best = group.transformers[0]
+    steps = [step for step in best.description.split(" + ") if not step.startswith("axis order change")]
+    kept = tuple(crs.to_authority() or ()) in _KEPT
+    return {
+        "operation": " + ".join(steps) or "none",
+        "accuracy_m": best.accuracy if best.accuracy >= 0 else None,
+        "ballpark": "Ballpark" in best.description,
+        "better": None if group.best_available else group.unavailable_operations[0].name,
+        "transformer": None if kept else best,
+    }

@@ -1,0 +1,393 @@
+"""Features: batches with the source's own columns become batches of `FEATURE_SCHEMA`, every record with one outcome.
+
+What happens to a record is decided in this order, and the first decision stands:
+
+1. `rejected: malformed`: the reader could not take it apart.
+2. `outside: not-selected`: the recipe's `where` is not true for it.
+3. `rejected`: its geometry cannot be used (`no-geometry`, `bad-geometry`, `impossible-coordinates`, `invalid-geometry`).
+4. `outside: outside`: it does not intersect the twin's selection.
+5. `rejected`: `bad-value` (an expression failed), `missing-id`, `missing-value`, `naive-time`, `schema`.
+6. `duplicate`: its key was there before with equal content; `rejected: id-conflict`: with other content.
+7. `repaired`: `axis-order`, `invalid-geometry`. All else is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+
+from ldt.errors import RecipeError
+from ldt.harmonise.chunk import Chunk, Context
+from ldt.harmonise.columns import Mapped, Mapper
+from ldt.harmonise.content import UNIT, SeenKeys, digests, raw_record, shown
+from ldt.harmonise.crs import CrsJudgement, Geometries, judge, override
+from ldt.harmonise.documents import json_objects, merge_objects
+from ldt.harmonise.feature_types import feature_type
+from ldt.harmonise.geometry import Bools, Checked, Problems, check
+from ldt.harmonise.recipe import Recipe
+from ldt.harmonise.times import instants
+from ldt.model.feature import FEATURE_SCHEMA, encode_fid
+from ldt.model.outcome import Outcome, RecordOutcome
+from ldt.sources.source import FILE, GEOMETRY, MALFORMED, RAW, ROW, Batch, DeclaredCrs
+from ldt.timerange import parse_zone
+
+#: Columns that the readers add, as are all that begin with `_`; they are no content of a record.
+_HIDDEN = frozenset({ROW, FILE, GEOMETRY, RAW, MALFORMED})
+_UNSAFE = r"[^A-Za-z0-9._-]"
+#: Names that a recipe's `duplicate_key` may use beside its columns.
+_ID_PARTS = {"namespace": "id.namespace", "local_id": "id.local_id", "version_id": "id.version_id"}
+
+
+@dataclass(slots=True)
+class _Fate:
+    """What becomes of the records of one batch; positions are those in the batch."""
+
+    alive: Bools
+    rejected: Problems = field(default_factory=Problems)
+    outside: Problems = field(default_factory=Problems)
+    repaired: Problems = field(default_factory=Problems)
+    duplicates: dict[int, int] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Take the records that have an outcome out of play."""
+        for problems in (self.rejected.found, self.outside.found, self.duplicates):
+            self.alive[list(problems)] = False
+
+
+class FeatureHarmoniser:
+    """Makes features of the records of one data set.
+
+    One harmoniser serves one ingest: it remembers the keys of all its sources, so that a record that comes again, in the same
+    or in another file, is a duplicate.
+
+    Args:
+        recipe: a recipe of features.
+        context: the data set's namespace and the twin's selection.
+
+    Raises:
+        RecipeError: the recipe has no `feature`, names a type or property that there is not, or an expression is wrong.
+    """
+
+    def __init__(self, recipe: Recipe, context: Context) -> None:
+        if recipe.feature is None:
+            raise RecipeError(
+                "the recipe makes no features", where=recipe.name, remedy="it needs a block `feature`"
+            )
+        self._recipe = recipe
+        self._mapping = mapping = recipe.feature
+        self._context = context
+        self._type = feature_type(mapping.type)
+        self._type.check_recipe(list(mapping.columns), mapping.required)
+        self._required = sorted({*self._type.required, *mapping.required})
+        self._zone = parse_zone(mapping.zone) if mapping.zone else None
+        self._expressions = _expressions(recipe)
+        self._mapper = Mapper(self._expressions)
+        self._seen, self._seen_keys = SeenKeys(), SeenKeys()
+        if context.selection is not None:
+            shapely.prepare(context.selection)
+
+    def batches(self, batches: Iterable[Batch]) -> Iterator[Chunk]:
+        """Yield one chunk for each batch of one source.
+
+        Raises:
+            CheckError: the source's CRS is unknown, impossible, or not where the data must lie.
+            RecipeError: an expression does not fit the source's columns.
+        """
+        judgements: dict[DeclaredCrs | None, CrsJudgement] = {}
+        for batch in batches:
+            yield self._chunk(batch, judgements)
+
+    def _chunk(self, batch: Batch, judgements: dict[DeclaredCrs | None, CrsJudgement]) -> Chunk:
+        records, met = batch.records, set(judgements)
+        mapped = self._mapper.run(records)
+        fate = _Fate(np.ones(records.num_rows, dtype=bool))
+        self._select(records, mapped, fate)
+        checked = self._check_geometry(batch, fate, judgements)
+        positions = np.flatnonzero(fate.alive)
+        features, kept = self._features(records, mapped, checked, positions, fate)
+        chunk = Chunk(features=features, crs=[j.entry() for c, j in judgements.items() if c not in met])
+        self._tell(chunk, records, fate, kept)
+        return chunk
+
+    def _select(self, records: pa.RecordBatch, mapped: Mapped, fate: _Fate) -> None:
+        """Put aside what the reader could not take apart and what the recipe does not want."""
+        if MALFORMED in records.schema.names:
+            why = records.column(MALFORMED)
+            bad = why.is_valid().to_numpy(zero_copy_only=False)
+            fate.rejected.add(
+                bad, "malformed", lambda i: f"the record cannot be taken apart: {why[i].as_py()}"
+            )
+            fate.settle()
+        if "where" in self._expressions:
+            failed = mapped.failed.get("where")
+            if failed is not None:
+                every = np.arange(records.num_rows)
+                message = partial(self._failure, records, "where", every)
+                fate.rejected.add(failed & fate.alive, "bad-value", message)
+                fate.settle()
+            wanted = pc.fill_null(mapped.table.column("where").cast(pa.bool_()), False).to_numpy()
+            fate.outside.add(~wanted & fate.alive, "not-selected", "the recipe's `where` is not true for it")
+            fate.settle()
+
+    def _check_geometry(
+        self, batch: Batch, fate: _Fate, judgements: dict[DeclaredCrs | None, CrsJudgement]
+    ) -> Checked:
+        source = self._recipe.source
+
+        def judged(geometries: Geometries) -> CrsJudgement:
+            if batch.crs not in judgements:
+                declared = override(source.crs, batch.crs) if source.crs else batch.crs
+                judgements[batch.crs] = judge(
+                    geometries,
+                    declared,
+                    selection=self._context.selection,
+                    country=source.country,
+                    because=source.crs_because,
+                )
+            return judgements[batch.crs]
+
+        wkb = batch.records.column(GEOMETRY) if GEOMETRY in batch.records.schema.names else None
+        if wkb is not None and not fate.alive.all():
+            wkb = pc.if_else(pa.array(fate.alive), wkb, None)
+        checked = check(wkb, len(fate.alive), self._mapping.geometry, judged, self._context.selection)
+        for position, problem in checked.rejected.found.items():
+            if fate.alive[position]:
+                fate.rejected.found[position] = problem
+        fate.settle()
+        fate.outside.add(
+            checked.outside & fate.alive, "outside", "it does not intersect the twin and its buffer"
+        )
+        fate.repaired = checked.repaired
+        fate.settle()
+        return checked
+
+    def _features(
+        self, records: pa.RecordBatch, mapped: Mapped, checked: Checked, positions: Any, fate: _Fate
+    ) -> tuple[pa.RecordBatch | None, Any]:
+        """Return the features of the records still in play, and their positions."""
+        if len(positions) == 0:
+            return None, positions
+        local = Problems()
+        whole = len(positions) == records.num_rows
+        take = None if whole else pa.array(positions)
+        columns = {
+            name: _array(mapped.table.column(name) if take is None else mapped.table.column(name).take(take))
+            for name in self._expressions
+        }
+        rows = records.column(ROW) if take is None else records.column(ROW).take(take)
+        for name, failed in mapped.failed.items():
+            message = partial(self._failure, records, name, positions)
+            local.add(failed[positions], "bad-value", message)
+        ids = self._identify(columns, local)
+        spans = {
+            name: self._span(name, columns, len(positions), local) for name in ("valid_from", "valid_to")
+        }
+        self._check_values(columns, local)
+        wkb = pa.array(shapely.to_wkb(checked.geometries[positions]), pa.binary())
+        content = {**spans, **self._documents(records, columns, take, len(positions)), "geometry": wkb}
+        table = {**ids, **content, "source_row": rows.cast(pa.int64())}
+        table["digest"] = digests(table)
+        duplicates = self._duplicates(table, columns, local)
+        fate.rejected.found.update({int(positions[i]): p for i, p in local.found.items()})
+        fate.duplicates.update({int(positions[i]): first for i, first in duplicates.items()})
+        fate.settle()
+        batch = pa.RecordBatch.from_pydict({f.name: table[f.name] for f in FEATURE_SCHEMA}, schema=_LOOSE)
+        good = fate.alive[positions]
+        batch = (batch if good.all() else batch.filter(pa.array(good))).cast(FEATURE_SCHEMA)
+        return (batch if batch.num_rows else None), positions[good]
+
+    def _failure(self, records: pa.RecordBatch, name: str, positions: Any, i: int) -> str:
+        """Say which expression failed on which values, for the record at `positions[i]`."""
+        position = int(positions[i])
+        values = ", ".join(f"{c} = {shown(records.column(c)[position])}" for c in self._mapper.uses(name))
+        return f"{name}: {' '.join(self._expressions[name].split())} failed for {values or 'this record'}"
+
+    def _identify(self, columns: dict[str, pa.Array], rejected: Problems) -> dict[str, pa.Array]:
+        """Return `fid`, `namespace`, `local_id` and `version_id`."""
+        own = self._context.namespace
+        local = pc.fill_null(columns["id.local_id"].cast(pa.string()), "")
+        missing = pc.equal(local, "").to_numpy(zero_copy_only=False)
+        rejected.add(
+            missing,
+            "missing-id",
+            "the record has no identifier: the recipe's id.local_id gives nothing for it",
+        )
+        if "id.namespace" in columns:
+            given = columns["id.namespace"].cast(pa.string())
+            namespace = pc.if_else(pc.equal(pc.fill_null(given, ""), ""), own, given)
+        else:
+            namespace = pa.repeat(own, len(local))
+        if "id.namespace" not in columns and not pc.any(pc.match_substring_regex(local, _UNSAFE)).as_py():
+            fid = local  # nothing to encode, which is the usual case
+        else:
+            pairs = zip(namespace.to_pylist(), local.to_pylist(), strict=True)
+            fid = pa.array([encode_fid(n, i, own) for n, i in pairs], pa.string())
+        version = (
+            columns["id.version_id"].cast(pa.string())
+            if "id.version_id" in columns
+            else pa.nulls(len(local), pa.string())
+        )
+        return {"fid": fid, "namespace": namespace, "local_id": local, "version_id": version}
+
+    def _span(self, name: str, columns: dict[str, pa.Array], count: int, rejected: Problems) -> pa.Array:
+        """Return one end of the life span as instants."""
+        kind = FEATURE_SCHEMA.field(name).type
+        column = columns.get(name)
+        if column is None or column.null_count == count:
+            return pa.nulls(count, kind)
+        given = column.is_valid().to_numpy(zero_copy_only=False)
+        read = instants(pa.chunked_array([column]), self._zone, name)
+        rejected.add(read.unreadable & given, "bad-value", lambda i: f"{name}: {shown(column[i])} is no time")
+        rejected.add(
+            read.unclear & given,
+            "bad-value",
+            lambda i: f"{name}: {shown(column[i])} does not exist or occurs twice, as clocks change",
+        )
+        return pa.array(read.utc, mask=~given).cast(kind)
+
+    def _check_values(self, columns: dict[str, pa.Array], rejected: Problems) -> None:
+        for name in self._required:
+            missing = columns[name].is_null().to_numpy(zero_copy_only=False)
+            rejected.add(missing, "missing-value", f"{name} is required, and the record has none")
+        for name in self._mapping.columns:
+            for position, message in self._type.failing(name, columns[name]).items():
+                rejected.found.setdefault(position, ("schema", message))
+
+    def _documents(
+        self, records: pa.RecordBatch, columns: dict[str, pa.Array], take: pa.Array | None, count: int
+    ) -> dict[str, pa.Array]:
+        """Return `properties` and `raw`: what canonical columns took, and what they did not."""
+        own = {name: columns[name] for name in self._mapping.columns}
+        rest = {
+            name: records.column(name) if take is None else records.column(name).take(take)
+            for name in records.schema.names
+            if name not in _HIDDEN and not name.startswith("_") and name not in self._mapper.used
+        }
+        raw = records.column(RAW).cast(pa.string()) if RAW in records.schema.names else None
+        if raw is not None and take is not None:
+            raw = raw.take(take)
+        if self._type.open:
+            # A feature type without a schema of its own has the source's columns for properties.
+            rest = {k: v for k, v in rest.items() if k not in own}
+            return {
+                "properties": json_objects({**own, **rest}, count),
+                "raw": raw if raw is not None else pa.nulls(count, pa.string()),
+            }
+        left = json_objects(rest, count) if rest else None
+        if raw is not None and left is not None:
+            raw = merge_objects(left, raw)
+        elif raw is None:
+            raw = left if left is not None else pa.nulls(count, pa.string())
+        return {"properties": json_objects(own, count), "raw": raw}
+
+    def _duplicates(
+        self, table: dict[str, pa.Array], columns: dict[str, pa.Array], rejected: Problems
+    ) -> dict[int, int]:
+        """Return position → row of the record that it repeats; note those that contradict an earlier one."""
+        rows, digests, fids = (table[n].to_pylist() for n in ("source_row", "digest", "fid"))
+        keys = self._keys(table, columns)
+        alike = (
+            digests({n: table[n] for n in ("valid_from", "valid_to", "properties", "geometry")}).to_pylist()
+            if keys
+            else []
+        )
+        repeats = {}
+        for i, (fid, row, digest) in enumerate(zip(fids, rows, digests, strict=True)):
+            if i in rejected.found:
+                continue
+            before, what = self._seen.meet(fid, row, digest), f"identifier {fid}"
+            key = keys[i] if keys else None
+            if before is None and key is not None:
+                before = self._seen_keys.meet(key, row, alike[i])
+                what = f"{' and '.join(self._recipe.duplicate_key)} {key.replace(UNIT, ' / ')}"
+            if before is not None and before[1]:
+                repeats[i] = before[0]
+            elif before is not None:
+                rejected.found[i] = (
+                    "id-conflict",
+                    f"record {before[0]} has the same {what} and other content",
+                )
+        return repeats
+
+    def _keys(self, table: dict[str, pa.Array], columns: dict[str, pa.Array]) -> list[str | None]:
+        """Return the recipe's own duplicate key of each record; None where a part of it is null."""
+        names = self._recipe.duplicate_key
+        if not names:
+            return []
+        parts = [table[n] if n in _ID_PARTS else columns[n] for n in names]
+        joined: list[str | None] = pc.binary_join_element_wise(
+            *[p.cast(pa.string()) for p in parts], UNIT
+        ).to_pylist()
+        return joined
+
+    def _tell(self, chunk: Chunk, records: pa.RecordBatch, fate: _Fate, kept: Any) -> None:
+        """Fill in the outcomes and the tally."""
+        rows = records.column(ROW).to_pylist()
+        tally = chunk.tally
+        tally.read = records.num_rows
+        told: list[RecordOutcome] = []
+        for outcome, problems in ((Outcome.REJECTED, fate.rejected), (Outcome.OUTSIDE, fate.outside)):
+            for i, (reason, message) in problems.found.items():
+                record = raw_record(records, i) if outcome is Outcome.REJECTED else None
+                told.append(RecordOutcome(rows[i], outcome, reason, message, record=record))
+        for i, first in fate.duplicates.items():
+            told.append(
+                RecordOutcome(
+                    rows[i], Outcome.DUPLICATE, "duplicate", f"repeats record {first}", duplicate_of=first
+                )
+            )
+        for i, (reason, message) in fate.repaired.found.items():
+            if fate.alive[i]:
+                told.append(RecordOutcome(rows[i], Outcome.REPAIRED, reason, message))
+        chunk.outcomes = sorted(told, key=lambda o: o.row)
+        for one in told:
+            tally.count(one.outcome, reason=one.reason)
+        tally.accepted = len(kept) - tally.repaired
+        tally.derived = len(kept)
+
+
+#: FEATURE_SCHEMA before the records that break it are taken out.
+_LOOSE = pa.schema([f.with_nullable(True) for f in FEATURE_SCHEMA])
+
+
+def _expressions(recipe: Recipe) -> dict[str, str]:
+    """Return all SQL of a recipe of features by the name that messages use.
+
+    Raises:
+        RecipeError: `duplicate_key` names what is not there, or a property has a name that is taken.
+    """
+    mapping = recipe.feature
+    if mapping is None:
+        return {}
+    others = {
+        "id.local_id": mapping.id.local_id,
+        "id.namespace": mapping.id.namespace,
+        "id.version_id": mapping.id.version_id,
+        "valid_from": mapping.valid_from,
+        "valid_to": mapping.valid_to,
+        "where": mapping.where,
+    }
+    taken = set(others) & set(mapping.columns)
+    if taken:
+        raise RecipeError(
+            f"feature.columns: {sorted(taken)[0]!r} has its own place in a recipe", where=recipe.name
+        )
+    for name in recipe.duplicate_key:
+        if name not in mapping.columns and name not in _ID_PARTS:
+            raise RecipeError(f"duplicate_key: {name!r} is not among the columns", where=recipe.name)
+    return {**mapping.columns, **{name: sql for name, sql in others.items() if sql is not None}}
+
+
+def _array(column: pa.ChunkedArray) -> pa.Array:
+    return (
+        column.chunk(0)
+        if column.num_chunks == 1
+        else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    )

@@ -1,0 +1,187 @@
+"""Geometries: from WKB as it stands in the source to valid, two-dimensional EPSG:4326, all records of a batch at once.
+
+What is stored is valid, has x = longitude, no heights, and exterior rings counter-clockwise (RFC 7946, section 3.1.6).
+A geometry that cannot be used rejects its record; one that can be made valid without changing its dimension is repaired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from ldt.harmonise.crs import CrsJudgement, Geometries
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Problems:
+    """What befell some records of a batch: position → (reason, message). The first reason of a record stands."""
+
+    found: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def add(self, where: Bools, reason: str, message: str | Callable[[int], str]) -> None:
+        """Note a reason for every position where `where` is true and none was noted before."""
+        for i in np.flatnonzero(where).tolist():
+            if i not in self.found:
+                self.found[i] = (reason, message(i) if callable(message) else message)
+
+
+@dataclass(slots=True)
+class Checked:
+    """The geometries of a batch after all checks.
+
+    Attributes:
+        geometries: shapely geometries in EPSG:4326, x = longitude; None where there is none, or none that can be used.
+        rejected: positions that cannot be used.
+        repaired: positions whose geometry was changed, and how.
+        outside: positions that do not intersect the selection.
+    """
+
+    geometries: Geometries
+    rejected: Problems
+    repaired: Problems
+    outside: Bools
+
+
+def parse(wkb: pa.Array, rejected: Problems) -> Geometries:
+    """Return shapely geometries in 2D; None for null, for empty geometries, and for WKB that cannot be read."""
+    values = wkb.to_numpy(zero_copy_only=False)
+    geometries: Geometries = shapely.from_wkb(values, on_invalid="ignore")
+    given = wkb.is_valid().to_numpy(zero_copy_only=False)
+    missing = shapely.is_missing(geometries)
+    rejected.add(
+        given & missing,
+        "bad-geometry",
+        "the geometry cannot be read: its WKB is damaged or of an unknown type",
+    )
+    if shapely.has_z(geometries).any() or _has_m(geometries):
+        geometries = shapely.force_2d(geometries)
+    geometries[shapely.is_empty(geometries)] = None
+    return geometries
+
+
+def check(
+    wkb: pa.Array | None,
+    count: int,
+    rule: Literal["required", "optional", "none"],
+    judge: Callable[[Geometries], CrsJudgement],
+    selection: BaseGeometry | None,
+) -> Checked:
+    """Check the geometries of one batch.
+
+    Args:
+        wkb: the source's geometries, coordinates as they stand there; None where the batch has none.
+        count: number of records.
+        rule: the recipe's word on geometry.
+        judge: gives the judgement of the CRS; called only if there is a geometry to judge.
+        selection: prepared polygon in EPSG:4326, x = longitude; None keeps all.
+    """
+    rejected, repaired = Problems(), Problems()
+    nothing: Geometries = np.full(count, None, dtype=object)
+    if wkb is None or rule == "none":
+        geometries = nothing
+    else:
+        geometries = parse(wkb, rejected)
+        geometries = _place(geometries, judge, rejected, repaired)
+        geometries = _make_valid(geometries, rejected, repaired)
+        geometries = shapely.orient_polygons(geometries, exterior_cw=False)
+    missing = shapely.is_missing(geometries)
+    if rule == "required":
+        rejected.add(missing, "no-geometry", "the record has no geometry, and its feature type needs one")
+    outside = np.zeros(count, dtype=bool)
+    if selection is not None:
+        outside = ~missing & ~shapely.intersects(selection, geometries)
+    return Checked(geometries, rejected, repaired, outside)
+
+
+def _has_m(geometries: Geometries) -> bool:
+    return bool(shapely.has_m(geometries).any()) if hasattr(shapely, "has_m") else False
+
+
+def _place(
+    geometries: Geometries,
+    judge: Callable[[Geometries], CrsJudgement],
+    rejected: Problems,
+    repaired: Problems,
+) -> Geometries:
+    """Bring geometries to longitude and latitude; reject those whose coordinates are not numbers or not on Earth."""
+    bad = _mask(geometries, _not_numbers)
+    rejected.add(
+        bad, "impossible-coordinates", "the geometry has coordinates that are not numbers (NaN or infinite)"
+    )
+    geometries[bad] = None
+    there = ~shapely.is_missing(geometries)
+    if not there.any():
+        return geometries
+    judgement = judge(geometries)
+    raw = geometries
+    geometries = judgement.to_lonlat(geometries)
+    off = _mask(geometries, _off_earth)
+    rejected.add(
+        off,
+        "impossible-coordinates",
+        lambda i: f"coordinates around {_around(raw[i])} are not possible in {judgement.declared.text}",
+    )
+    geometries[off] = None
+    if judgement.repaired:
+        repaired.add(there & ~off, "axis-order", f"axes exchanged: {judgement.reason}")
+    return geometries
+
+
+def _not_numbers(coordinates: NDArray[np.float64]) -> Bools:
+    return np.asarray(~np.isfinite(coordinates).all(axis=1), dtype=bool)
+
+
+def _off_earth(coordinates: NDArray[np.float64]) -> Bools:
+    with np.errstate(invalid="ignore"):
+        # NaN and infinity are not below the limits either.
+        on = (np.abs(coordinates) <= np.array([180.0, 90.0]) + 1e-9).all(axis=1)
+    return np.asarray(~on, dtype=bool)
+
+
+def _mask(geometries: Geometries, test: Callable[[NDArray[np.float64]], Bools]) -> Bools:
+    """Return which geometries have a coordinate for which the test is true."""
+    coordinates, owner = shapely.get_coordinates(geometries, return_index=True)
+    mask = np.zeros(len(geometries), dtype=bool)
+    mask[owner[test(coordinates)]] = True
+    return mask
+
+
+def _around(geometry: Any) -> str:
+    first = shapely.get_coordinates(geometry)[0]
+    return f"({first[0]:.10g}, {first[1]:.10g})"
+
+
+def _make_valid(geometries: Geometries, rejected: Problems, repaired: Problems) -> Geometries:
+    """Make invalid geometries valid, keeping their dimension; reject what then has nothing left."""
+    invalid = ~shapely.is_valid(geometries) & ~shapely.is_missing(geometries)
+    if not invalid.any():
+        return geometries
+    reasons = dict(
+        zip(np.flatnonzero(invalid).tolist(), shapely.is_valid_reason(geometries[invalid]), strict=True)
+    )
+    dimensions = shapely.get_dimensions(geometries[invalid])
+    valid = shapely.make_valid(geometries[invalid], method="structure", keep_collapsed=False)
+    geometries[invalid] = [_of_dimension(g, d) for g, d in zip(valid, dimensions, strict=True)]
+    lost = invalid & shapely.is_missing(geometries)
+    rejected.add(lost, "invalid-geometry", lambda i: f"the geometry cannot be made valid: {reasons[i]}")
+    repaired.add(invalid & ~lost, "invalid-geometry", lambda i: f"made valid: {reasons[i]}")
+    return geometries
+
+
+def _of_dimension(geometry: Any, dimension: int) -> Any:
+    """Return the parts of a geometry that have a dimension (2 = areas), None if there are none."""
+    if geometry.is_empty:
+        return None
+    if shapely.get_dimensions(geometry) == dimension and geometry.geom_type != "GeometryCollection":
+        return geometry
+    parts = [p for p in shapely.get_parts(geometry) if shapely.get_dimensions(p) == dimension]
+    return shapely.union_all(parts) if parts else None
