@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,30 @@ def generate(folder: Path, *, seed: int = SEED) -> Path:
     """
     if seed < 0:
         raise UsageError(f"the seed is {seed}", where="seed", remedy="take a whole number from 0")
+    notice = NOTICE.format(seed=seed)
+    try:
+        return _write(folder, _draw(seed), notice)
+    except OSError as e:
+        reason = e.strerror or str(e)
+        raise UsageError(
+            f"cannot write the sample city: {reason}",
+            where=str(folder),
+            remedy="name a folder that you may write to",
+        ) from e
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Everything that chance decides; `legacy` is the series of the year before the others."""
+
+    city: City
+    cover: LandCover
+    sites: list[ProtectedSite]
+    series: list[air.Series]
+    legacy: air.Series
+
+
+def _draw(seed: int) -> _Drawn:
     # One generator per part: what is added to one part later leaves the others as they are.
     rngs = [np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(seed).spawn(4)]
     city = City.random(rngs[0])
@@ -77,43 +101,38 @@ def generate(folder: Path, *, seed: int = SEED) -> Path:
     columns = {
         name: getattr(legacy, name)[measured] for name in ("start", "value", "validity", "verification")
     }
-    legacy = replace(legacy, **columns)
+    return _Drawn(city, cover, sites, series, replace(legacy, **columns))
 
-    notice = NOTICE.format(seed=seed)
-    try:
-        for part in ("air-quality", "recipes"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-        _write_places(folder, city, cover, sites, notice)
-        for s in series:
-            name = f"{s.station}_{air.POLLUTANTS[s.pollutant]}.parquet"
-            files.write_eea_parquet(folder / "air-quality" / name, s, notice)
-        files.write_eea_legacy(folder / f"DEZZ002_PM10_{LEGACY_YEAR}_legacy.csv", legacy, LEGACY_TWICE)
-        for name in DERIVED:
-            (folder / "recipes" / f"{name}.yaml").write_text(derived_recipe(name, notice), encoding="utf-8")
-        (folder / "README.txt").write_text(f"{notice}\nNo rights are reserved (CC0 1.0).\n", encoding="utf-8")
-        datasets = {
-            **_feature_tallies(city, cover, sites),
-            "sample-air-quality": expected.air_tally(series),
-            "sample-air-quality-legacy": expected.air_tally([legacy], LEGACY_TWICE),
-        }
-        content = {
-            "notice": notice,
-            "datasets": datasets,
-            "areas": expected.areas(city, cover, sites),
-            "air_quality": [*expected.air(series, YEARS), *expected.air([legacy], (LEGACY_YEAR,))],
-        }
-        text = json.dumps(content, ensure_ascii=False, indent=1)
-        (folder / "expected.json").write_text(text + "\n", encoding="utf-8")
-        manifest = folder / "sample-city.yaml"
-        body = yaml.safe_dump(_manifest(), allow_unicode=True, sort_keys=False, width=120)
-        manifest.write_text(f"# {notice}\n{body}", encoding="utf-8")
-    except OSError as e:
-        reason = e.strerror or str(e)
-        raise UsageError(
-            f"cannot write the sample city: {reason}",
-            where=str(folder),
-            remedy="name a folder that you may write to",
-        ) from e
+
+def _write(folder: Path, drawn: _Drawn, notice: str) -> Path:
+    for part in ("air-quality", "recipes"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    _write_places(folder, drawn.city, drawn.cover, drawn.sites, notice)
+    for s in drawn.series:
+        name = f"{s.station}_{air.POLLUTANTS[s.pollutant]}.parquet"
+        files.write_eea_parquet(folder / "air-quality" / name, s, notice)
+    legacy = (
+        folder / f"{drawn.legacy.station}_{air.POLLUTANTS[drawn.legacy.pollutant]}_{LEGACY_YEAR}_legacy.csv"
+    )
+    files.write_eea_legacy(legacy, drawn.legacy, LEGACY_TWICE)
+    for name in DERIVED:
+        (folder / "recipes" / f"{name}.yaml").write_text(derived_recipe(name, notice), encoding="utf-8")
+    (folder / "README.txt").write_text(f"{notice}\nNo rights are reserved (CC0 1.0).\n", encoding="utf-8")
+    content = {
+        "notice": notice,
+        "datasets": {
+            **_feature_tallies(drawn.city, drawn.cover, drawn.sites),
+            "sample-air-quality": expected.air_tally(drawn.series),
+            "sample-air-quality-legacy": expected.air_tally([drawn.legacy], LEGACY_TWICE),
+        },
+        "areas": expected.areas(drawn.city, drawn.cover, drawn.sites),
+        "air_quality": [*expected.air(drawn.series, YEARS), *expected.air([drawn.legacy], (LEGACY_YEAR,))],
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    (folder / "expected.json").write_text(text + "\n", encoding="utf-8")
+    manifest = folder / "sample-city.yaml"
+    body = yaml.safe_dump(_manifest(), allow_unicode=True, sort_keys=False, width=120)
+    manifest.write_text(f"# {notice}\n{body}", encoding="utf-8")
     return manifest
 
 
