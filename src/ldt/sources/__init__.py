@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from ldt.errors import RecipeError
 from ldt.sources.batches import check_options
 from ldt.sources.describe import describe
+from ldt.sources.gml import GmlReader
 from ldt.sources.json_records import JsonReader
 from ldt.sources.parquet import ParquetReader
 from ldt.sources.resource import Resource, open_resources
@@ -24,11 +25,22 @@ from ldt.sources.source import FILE, ROW, Batch, Reader
 from ldt.sources.table import TableReader
 from ldt.sources.vector import VectorReader
 
-__all__ = ["READERS", "Batch", "Reader", "Resource", "describe", "open_resources", "read", "read_resource", "suffixes"]
+__all__ = [
+    "READERS",
+    "Batch",
+    "Reader",
+    "Resource",
+    "describe",
+    "open_resources",
+    "read",
+    "read_resource",
+    "suffixes",
+]
 
 #: The readers, by the name that a recipe gives.
 READERS: dict[str, Reader] = {
     "vector": VectorReader(),
+    "gml": GmlReader(),
     "table": TableReader(),
     "json": JsonReader(),
     "parquet": ParquetReader(),

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from ldt.errors import SourceError
+from ldt.sources.gml import GmlReader
 from ldt.sources.json_records import JsonReader, load
 from ldt.sources.parquet import ParquetReader
 from ldt.sources.resource import SHAPEFILE_SIDES, Resource, magic, open_resources
@@ -117,8 +118,8 @@ def _reader(path: Path) -> Reader:
             raise SourceError("is an SQLite database, but no GeoPackage", where=path.name, remedy=_SEE)
         return VectorReader()
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith(b"<"):
-        raise SourceError("is XML", where=path.name, remedy=_SEE)
+    if text.startswith((b"<", b"\xff\xfe<", b"\xfe\xff\0<", b"\0<")):
+        return GmlReader()
     if text.startswith((b"{", b"[")):
         return VectorReader() if _is_geojson(path, text) else JsonReader()
     return TableReader()

@@ -1,0 +1,419 @@
+"""Reader `gml`: features of any GML application schema, INSPIRE's above all, in one pass and bounded memory.
+
+No schema is loaded and none is needed: the recipe's `paths` say where the values of columns stand (see
+:mod:`ldt.sources.gml_paths`), everything else arrives under `raw`. Each feature is parsed, walked once, and forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import shapely
+from lxml import etree
+from pydantic import Field
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from ldt.errors import HostileSource, RecipeError, SourceError
+from ldt.sources.batches import Options, check_options, column_names
+from ldt.sources.gml_crs import parse_srs_name
+from ldt.sources.gml_geometry import GmlGeometryError, geometry_wkb, local_name
+from ldt.sources.gml_paths import (
+    FoundGeometry,
+    LocationPath,
+    Place,
+    TooDeepError,
+    Walk,
+    first_srs_name,
+    parse_path,
+)
+from ldt.sources.gml_prolog import check_prolog
+from ldt.sources.judge import judge
+from ldt.sources.source import (
+    GEOMETRY,
+    MALFORMED,
+    RAW,
+    ROW,
+    Batch,
+    DeclaredCrs,
+    Description,
+    LayerDescription,
+)
+
+SUFFIXES = (".gml", ".xml")
+
+GML_ID = "gml_id"
+TYPE = "_type"
+BATCH_FEATURES = 2_000
+
+_AGAIN = "get it again from where it came"
+_COLLECTIONS = frozenset(
+    {"FeatureCollection", "SpatialDataSet", "SimpleFeatureCollection", "GetObservationResponse"}
+)
+_ONE = frozenset({"member", "featureMember", "observationData"})
+_MANY = frozenset({"members", "featureMembers"})
+
+
+class GmlOptions(Options):
+    """Options of the reader `gml`.
+
+    Attributes:
+        feature: local names of the feature types to take; all without it.
+        paths: column → location path.
+        geometry: location path of the geometry property, where a feature has several; the first one without it.
+    """
+
+    feature: list[str] | None = None
+    paths: dict[str, str] = Field(default_factory=dict)
+    geometry: str | None = None
+
+
+class GmlReader:
+    """GML."""
+
+    suffixes = SUFFIXES
+    options = GmlOptions
+
+    def read(self, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
+        """Yield the features, each batch of one CRS; `_row` counts all members, also those of types not asked for."""
+        chosen = check_options(GmlOptions, options, "gml")
+        names = list(chosen.paths)
+        reserved = {GML_ID, TYPE}
+        if column_names(names) != names or reserved & set(names):
+            raise RecipeError(
+                "a column's name is reserved or there twice",
+                where="option `paths`",
+                remedy="call it something else than _row, _file, _type, gml_id, geometry, raw",
+            )
+        reading = _Reading(
+            names=names,
+            paths=[parse_path(p) for p in chosen.paths.values()],
+            geometry=parse_path(chosen.geometry) if chosen.geometry else None,
+        )
+        taken = frozenset(chosen.feature) if chosen.feature is not None else None
+        members = _Members(path)
+        try:
+            for row, feature in enumerate(members):
+                if taken is None or local_name(feature.tag) in taken:
+                    yield from reading.add(row, feature, members.srs_name)
+        except SourceError:
+            # What was read before the damage is good and stays.
+            yield from reading.flush()
+            raise
+        yield from reading.flush()
+
+    def describe(self, path: Path) -> Description:
+        """Tell the feature types, reading the whole file once."""
+        reading = _Reading(names=[], paths=[], geometry=None)
+        members = _Members(path)
+        layers: dict[str, LayerDescription] = {}
+        bounds: dict[str, list[float]] = {}
+        malformed = 0
+        for row, feature in enumerate(members):
+            batches = [*reading.add(row, feature, members.srs_name), *reading.flush()]
+            record, crs = batches[-1].records.to_pylist()[0], batches[-1].crs
+            name = record[TYPE]
+            layer = layers.setdefault(name, LayerDescription(name=name, count=0, columns={}))
+            layer.count = (layer.count or 0) + 1
+            layer.columns.update(dict.fromkeys(orjson.loads(record[RAW]), "text"))
+            malformed += record[MALFORMED] is not None
+            if record[GEOMETRY]:
+                layer.crs = layer.crs or crs
+                geometry = shapely.from_wkb(record[GEOMETRY])
+                if geometry.geom_type not in layer.geometry_types:
+                    layer.geometry_types.append(geometry.geom_type)
+                if layer.crs == crs:
+                    box, now = bounds.setdefault(name, [np.inf, np.inf, -np.inf, -np.inf]), geometry.bounds
+                    box[:] = [*np.minimum(box[:2], now[:2]), *np.maximum(box[2:], now[2:])]
+        for name, layer in layers.items():
+            if layer.geometry_types:
+                layer.extent, layer.problems = judge(layer.crs, bounds.get(name))
+        problems = [f"{malformed} features have geometry that cannot be read"] if malformed else []
+        if not layers:
+            problems.append("the collection is empty")
+        return Description(format="GML", reader="gml", layers=list(layers.values()), problems=problems)
+
+
+# Members --------------------------------------------------------------------------------------------------------------
+
+
+class _Members:
+    """The features of a document, one after the other; each is gone when the next is asked for.
+
+    Attributes:
+        srs_name: of the collection's envelope.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.srs_name: str | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        check_prolog(self.path)
+        try:
+            layout = self._layout()
+            if layout == "feature":
+                yield from self._root()
+            else:
+                yield from self._streamed(every=layout == "many")
+        except etree.XMLSyntaxError as e:
+            line, column = e.position
+            raise SourceError(
+                f"not well-formed XML at line {line}, column {column}: {e.msg.split(', line')[0]}",
+                where=self.path.name,
+                remedy=_AGAIN,
+            ) from e
+        except TooDeepError as e:
+            raise HostileSource(str(e), where=self.path.name, remedy="do not trust this file") from e
+
+    def _parse(self, **how: Any) -> Any:
+        return etree.iterparse(
+            str(self.path),
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=True,  # a single posList may be longer than libxml2's 10 MB; sizes are bounded by the file's
+            remove_comments=True,
+            remove_pis=True,
+            **how,
+        )
+
+    def _layout(self) -> str:
+        """Tell from the beginning how the features stand: `one` or `many` in each member element, or the root is a `feature`."""
+        root = None
+        for _, element in self._parse(events=("start",)):
+            if root is None:
+                root = element
+                if element.getroottree().docinfo.internalDTD is not None and list(
+                    element.getroottree().docinfo.internalDTD.entities()
+                ):
+                    raise HostileSource(
+                        "the XML defines entities", where=self.path.name, remedy="do not trust this file"
+                    )
+                name = local_name(element.tag)
+                if name not in _COLLECTIONS and not name.endswith("Collection"):
+                    self._check_feature(element)
+                    return "feature"
+            elif element.getparent() is root:
+                name = local_name(element.tag)
+                if name in _ONE:
+                    return "one"
+                if name in _MANY:
+                    return "many"
+        return "one"
+
+    def _check_feature(self, root: Any) -> None:
+        """Refuse documents that are XML but no features."""
+        name = local_name(root.tag)
+        own = any(local_name(k) == "id" and k.startswith("{http://www.opengis.net/gml") for k in root.attrib)
+        if own and not root.tag.startswith("{http://www.opengis.net/gml"):
+            return
+        if name.endswith(("ExceptionReport", "Exception")):
+            words = (str(text).strip() for text in etree.parse(str(self.path), _SAFE).getroot().itertext())
+            text = " ".join(filter(None, words))
+            raise SourceError(
+                f"is a service's error message: {text[:300]}",
+                where=self.path.name,
+                remedy="ask the service again",
+            )
+        raise SourceError(
+            f"holds no features: its root element is {name}",
+            where=self.path.name,
+            remedy="give a feature collection, or a single feature with a gml:id",
+        )
+
+    def _root(self) -> Iterator[Any]:
+        root = None
+        for _, element in self._parse(events=("end",)):
+            root = element
+        if root is not None:
+            yield root
+
+    def _streamed(self, every: bool) -> Iterator[Any]:
+        """Yield what is in the member elements.
+
+        Args:
+            every: whether many features stand in one member element; then each must be met (and forgotten) by itself, and the
+                parser reports every element. Otherwise only member elements are reported, which is twice as fast.
+        """
+        tags = None if every else [f"{{*}}{name}" for name in sorted(_ONE | _MANY)]
+        first = True
+        for _, element in self._parse(events=("end",), tag=tags):
+            parent = element.getparent()
+            if parent is None:
+                continue
+            container = local_name(parent.tag)
+            if every and container in _MANY and self._is_collection(parent.getparent()):
+                features = [element]
+            elif local_name(element.tag) in _ONE | _MANY and self._is_collection(parent):
+                features = list(element)
+            else:
+                continue
+            if first:
+                self._find_envelope(element)
+                first = False
+            for feature in features:
+                # A collection in a collection (several queries in one answer) has given its members already.
+                if isinstance(feature.tag, str) and local_name(feature.tag) not in _COLLECTIONS:
+                    yield feature
+            element.clear()
+            while element.getprevious() is not None:
+                del parent[0]
+
+    def _is_collection(self, element: Any) -> bool:
+        """Whether an element is the root, or a collection that is a member of one."""
+        while element is not None:
+            above = element.getparent()
+            if above is None:
+                return True
+            if local_name(element.tag) not in _COLLECTIONS or local_name(above.tag) not in _ONE | _MANY:
+                return False
+            element = above.getparent()
+        return False
+
+    def _find_envelope(self, member: Any) -> None:
+        """Take the `srsName` of the envelope of the nearest collection around a member."""
+        above = member.getparent()
+        while above is not None and self.srs_name is None:
+            for sibling in above:
+                if isinstance(sibling.tag, str) and local_name(sibling.tag) == "boundedBy":
+                    self.srs_name = first_srs_name(sibling)
+            above = above.getparent()
+
+
+_SAFE = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+
+
+# Records --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The records of the batch that is being made, by column."""
+
+    names: list[str]
+    paths: list[LocationPath]
+    geometry: LocationPath | None
+    crs: DeclaredCrs | None = None
+    places: dict[str, Place] = field(default_factory=dict)
+    rows: list[int] = field(default_factory=list)
+    ids: list[str | None] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    values: list[list[Any]] = field(default_factory=list)
+    wkb: list[bytes | None] = field(default_factory=list)
+    raw: list[str] = field(default_factory=list)
+    malformed: list[str | None] = field(default_factory=list)
+    located: bool = False
+
+    def add(self, row: int, feature: Any, collection_srs: str | None) -> Iterator[Batch]:
+        """Take a feature in; yield the batch before it where its CRS is another, or the batch with it where that is full."""
+        place = self.places.get(feature.tag)
+        if place is None:
+            place = self.places[feature.tag] = Place((), self.paths, None, feature.tag)
+        walk = Walk(feature, place, self.paths)
+        chosen = self._choose(walk)
+        wkb, problem = None, None
+        if chosen is not None:
+            crs = _crs_of(chosen, walk.envelope_srs or collection_srs)
+            try:
+                wkb = geometry_wkb(chosen.element, _dimension_of(chosen, crs))
+            except GmlGeometryError as e:
+                problem = f"geometry: {e}"
+            if wkb is not None:
+                if self.located and crs != self.crs:
+                    yield from self.flush()
+                self.crs, self.located = crs, True
+        for other in walk.geometries:
+            if other is not chosen:
+                _keep_other(walk, other)
+        self.rows.append(row)
+        self.ids.append(_identifier(feature))
+        self.types.append(local_name(feature.tag))
+        self.values.append(walk.values)
+        self.wkb.append(wkb)
+        self.raw.append(orjson.dumps(walk.raw).decode())
+        self.malformed.append(problem)
+        if len(self.rows) >= BATCH_FEATURES:
+            yield from self.flush()
+
+    def flush(self) -> Iterator[Batch]:
+        """Yield what was taken in, if anything, and begin anew."""
+        if not self.rows:
+            return
+        columns: dict[str, pa.Array] = {
+            ROW: pa.array(self.rows, pa.int64()),
+            GML_ID: pa.array(self.ids, pa.string()),
+            TYPE: pa.array(self.types, pa.string()),
+        }
+        for i, (name, path) in enumerate(zip(self.names, self.paths, strict=True)):
+            kind = pa.list_(pa.string()) if path.many else pa.string()
+            columns[name] = pa.array([values[i] for values in self.values], kind)
+        columns[GEOMETRY] = pa.array(self.wkb, pa.binary())
+        columns[RAW] = pa.array(self.raw, pa.string())
+        columns[MALFORMED] = pa.array(self.malformed, pa.string())
+        batch = Batch(pa.RecordBatch.from_pydict(columns), self.crs)
+        self.crs, self.located = None, False
+        for column in (self.rows, self.ids, self.types, self.values, self.wkb, self.raw, self.malformed):
+            column.clear()
+        yield batch
+
+    def _choose(self, walk: Walk) -> FoundGeometry | None:
+        if self.geometry is None:
+            return walk.geometries[0] if walk.geometries else None
+        for found in walk.geometries:
+            if self.geometry.matches(found.place.path[:-1]) or self.geometry.matches(found.place.path):
+                return found
+        return None
+
+
+def _identifier(feature: Any) -> str | None:
+    for tag, value in feature.items():
+        if local_name(tag) in {"id", "fid"} and (
+            tag == "fid" or tag.startswith("{http://www.opengis.net/gml")
+        ):
+            return str(value)
+    return None
+
+
+def _crs_of(found: FoundGeometry, inherited: str | None) -> DeclaredCrs | None:
+    name = found.srs_name or first_srs_name(found.element) or inherited
+    return parse_srs_name(name) if name else None
+
+
+def _dimension_of(found: FoundGeometry, crs: DeclaredCrs | None) -> int | None:
+    if found.dimension is not None:
+        return found.dimension
+    return _axes(crs.text) if crs is not None else None
+
+
+@lru_cache(maxsize=256)
+def _axes(srs_name: str) -> int | None:
+    """Return 3 for a CRS with heights (of which only the horizontal part is declared), else None: data may have them still."""
+    if srs_name.lower().startswith("urn:ogc:def:crs,") or "/def/crs-compound" in srs_name:
+        return 3
+    try:
+        return 3 if len(CRS.from_user_input(srs_name).axis_info) == 3 else None
+    except CRSError:
+        return None
+
+
+def _keep_other(walk: Walk, other: FoundGeometry) -> None:
+    """Put a geometry that is not the record's own into `raw`, as WKT under the path of its property."""
+    key = "/".join(other.place.path[:-1])
+    try:
+        wkb = geometry_wkb(other.element, other.dimension)
+    except GmlGeometryError as e:
+        walk.raw[f"{key}/@problem"] = str(e)
+        return
+    if wkb is not None:
+        walk.keep(key, shapely.to_wkt(shapely.from_wkb(wkb), rounding_precision=-1))
+        srs_name = other.srs_name or first_srs_name(other.element)
+        if srs_name:
+            walk.keep(f"{key}/@srsName", srs_name)

@@ -1,0 +1,247 @@
+"""Location paths by local names, and one walk over a feature that answers all of them.
+
+The grammar::
+
+    path        = ["//"] step {"/" step} ["/" attribute] ["[]"]  |  attribute
+    step        = name {"|" name}  |  "*"
+    attribute   = "@" name {"|" name}
+
+Names are local: namespaces and their versions do not matter (`inspireID|inspireId`). A path begins below the feature; with `//`
+it may begin anywhere below. Its value is the text of the first element that has some, or with `@` of an attribute (`@href`);
+with `[]` the list of all. A nil or empty element has no value.
+
+Paths are not searched: each distinct place in a feature type is compared with all paths once, and from then on one dictionary
+look-up per element tells which columns it feeds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ldt.errors import RecipeError
+from ldt.sources.gml_geometry import is_geometry, local_name
+
+#: Elements may be nested this deep; real features stay below 30.
+MAX_DEPTH = 200
+
+_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+_XLINK = "{http://www.w3.org/1999/xlink}"
+#: Attributes that say nothing of the object.
+_NOISE = frozenset({f"{_XSI}schemaLocation", f"{_XSI}type", f"{_XLINK}type", "srsDimension"})
+
+
+class TooDeepError(ValueError):
+    """A feature nested deeper than :data:`MAX_DEPTH`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocationPath:
+    """A path, taken apart.
+
+    Attributes:
+        steps: the names that each step allows; None allows all.
+        anywhere: whether it may begin anywhere below the feature.
+        attributes: names of the attribute whose value is meant; empty for the element's text.
+        many: whether all matches are wanted.
+    """
+
+    steps: tuple[frozenset[str] | None, ...]
+    anywhere: bool = False
+    attributes: frozenset[str] = frozenset()
+    many: bool = False
+
+    def matches(self, path: tuple[str, ...]) -> bool:
+        """Whether the steps lead to the element at a path of local names."""
+        if self.anywhere:
+            if len(path) < len(self.steps):
+                return False
+            path = path[len(path) - len(self.steps) :]
+        if len(path) != len(self.steps):
+            return False
+        return all(step is None or name in step for step, name in zip(self.steps, path, strict=True))
+
+
+def parse_path(text: str) -> LocationPath:
+    """Return a location path, taken apart.
+
+    Raises:
+        RecipeError: if it does not follow the grammar.
+    """
+    rest = text.strip()
+    many = rest.endswith("[]")
+    rest = rest.removesuffix("[]")
+    anywhere = rest.startswith("//")
+    rest = rest.removeprefix("//")
+    *parents, last = rest.split("/")
+    attributes = frozenset(last[1:].split("|")) if last.startswith("@") else frozenset[str]()
+    steps = [*parents] if attributes else [*parents, last]
+    names = [name for step in steps for name in step.split("|")] + list(attributes)
+    if (
+        not all(name == "*" or name.replace("-", "_").replace(".", "_").isidentifier() for name in names)
+        or "*" in attributes
+    ):
+        raise RecipeError(
+            f"{text!r} is no location path",
+            where="option `paths`",
+            remedy="write it as inspireID|inspireId/Identifier/localId, @href or //name[]",
+        )
+    return LocationPath(
+        tuple(None if step == "*" else frozenset(step.split("|")) for step in steps),
+        anywhere,
+        attributes,
+        many,
+    )
+
+
+class Place:
+    """A place in a feature type: what an element there is called in `raw`, and which columns it feeds."""
+
+    __slots__ = (
+        "attributes",
+        "children",
+        "depth",
+        "geometry",
+        "key",
+        "parent",
+        "path",
+        "paths",
+        "skipped",
+        "text",
+    )
+
+    def __init__(
+        self, path: tuple[str, ...], paths: list[LocationPath], parent: Place | None, tag: str
+    ) -> None:
+        self.path = path
+        self.paths = paths
+        self.parent = parent
+        self.depth = len(path)
+        self.key = "/".join(path)
+        self.geometry = parent is not None and is_geometry(tag)
+        self.skipped = path[-1:] == ("boundedBy",) and tag.startswith("{http://www.opengis.net/gml")
+        self.text = tuple(i for i, p in enumerate(paths) if not p.attributes and p.steps and p.matches(path))
+        self.children: dict[str, Place] = {}
+        self.attributes: dict[str, tuple[str | None, tuple[int, ...]]] = {}
+
+    def child(self, tag: str) -> Place:
+        """Return the place of a child element."""
+        place = self.children.get(tag)
+        if place is None:
+            if self.depth >= MAX_DEPTH:
+                raise TooDeepError(f"nested deeper than {MAX_DEPTH} elements")
+            place = self.children[tag] = Place((*self.path, local_name(tag)), self.paths, self, tag)
+        return place
+
+    def attribute(self, tag: str) -> tuple[str | None, tuple[int, ...]]:
+        """Return (key in `raw` or None, columns) of an attribute."""
+        known = self.attributes.get(tag)
+        if known is None:
+            name = local_name(tag)
+            columns = tuple(
+                i for i, p in enumerate(self.paths) if name in p.attributes and p.matches(self.path)
+            )
+            own_id = self.parent is None and name in {"id", "fid"}
+            key = None if tag in _NOISE or own_id else f"{self.key}/@{name}".lstrip("/")
+            known = self.attributes[tag] = (key, columns)
+        return known
+
+
+@dataclass(slots=True)
+class FoundGeometry:
+    """A geometry met in a feature.
+
+    Attributes:
+        place: where; its parent is the property.
+        element: the geometry's element.
+        srs_name: as it stands on it or an ancestor within the feature.
+        dimension: `srsDimension` of an ancestor.
+    """
+
+    place: Place
+    element: Any
+    srs_name: str | None
+    dimension: int | None
+
+
+class Walk:
+    """One walk over one feature.
+
+    Attributes:
+        values: by column: the first text, or the list of all.
+        raw: every leaf by its path; repeated ones as lists.
+        geometries: in the order of the document.
+        envelope_srs: `srsName` of the feature's own envelope.
+    """
+
+    __slots__ = ("envelope_srs", "geometries", "paths", "raw", "values")
+
+    def __init__(self, feature: Any, place: Place, paths: list[LocationPath]) -> None:
+        self.paths = paths
+        self.values: list[Any] = [[] if p.many else None for p in paths]
+        self.raw: dict[str, Any] = {}
+        self.geometries: list[FoundGeometry] = []
+        self.envelope_srs: str | None = None
+        self._visit(feature, place, None, None)
+
+    def _visit(self, element: Any, place: Place, srs_name: str | None, dimension: int | None) -> None:
+        for tag, value in element.items():
+            key, columns = place.attribute(tag)
+            if columns:
+                self._feed(columns, value)
+            if key is not None:
+                self.keep(key, value)
+            if tag == "srsName":
+                srs_name = value
+            elif tag == "srsDimension" and value in {"2", "3"}:
+                dimension = int(value)
+        text = element.text
+        if text is not None and (text := text.strip()):
+            self.keep(place.key, text)
+            if place.text:
+                self._feed(place.text, text)
+        elif place.text and len(element):
+            # Asked for the text of an element that has parts: all of it.
+            whole = " ".join(t.strip() for t in element.itertext() if t.strip())
+            if whole:
+                self._feed(place.text, whole)
+        known = place.children
+        for child in element:
+            tag = child.tag
+            below = known.get(tag) or (place.child(tag) if isinstance(tag, str) else None)
+            if below is None:
+                continue
+            if below.geometry:
+                self.geometries.append(
+                    FoundGeometry(below, child, child.get("srsName") or srs_name, dimension)
+                )
+            elif below.skipped:
+                self.envelope_srs = self.envelope_srs or first_srs_name(child)
+            else:
+                self._visit(child, below, srs_name, dimension)
+
+    def _feed(self, columns: tuple[int, ...], value: str) -> None:
+        for i in columns:
+            if self.paths[i].many:
+                self.values[i].append(value)
+            elif self.values[i] is None:
+                self.values[i] = value
+
+    def keep(self, key: str, value: str) -> None:
+        """Put a leaf into `raw`."""
+        raw = self.raw
+        if key not in raw:
+            raw[key] = value
+        elif isinstance(before := raw[key], list):
+            before.append(value)
+        else:
+            raw[key] = [before, value]
+
+
+def first_srs_name(element: Any) -> str | None:
+    """Return the first `srsName` on an element or below it."""
+    for below in element.iter():
+        name: str | None = below.get("srsName") if isinstance(below.tag, str) else None
+        if name:
+            return name
+    return None
