@@ -22,6 +22,9 @@ from ldt.timerange import Duration, format_offset, parse_instant, parse_zone
 Micros = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 _US = pa.timestamp("us")
+#: Arrow knows the changes of the clocks from tables that end with 2037 and takes winter time from then on; what lies
+#: beyond is worked out by `zoneinfo`, which goes on by rule. 2037-12-30, so that no offset carries a time across.
+_TABLES_END = 2_145_744_000_000_000
 _TAIL = re.compile(r"(?:\.(?P<fraction>\d+))?\s?(?P<zone>[Zz]|[+-]\d{2}:?\d{2})?")
 
 
@@ -121,7 +124,11 @@ def _wall(utc: Micros, zone: tzinfo | None) -> Micros:
     if isinstance(zone, timezone):
         return utc + _offset(zone)
     aware = pa.array(utc).cast(pa.timestamp("us", tz=str(zone)))
-    return _micros(pc.local_timestamp(aware))
+    wall = _micros(pc.local_timestamp(aware)).copy()
+    for row in np.flatnonzero(utc >= _TABLES_END).tolist():
+        offset = as_datetime(utc[row]).astimezone(zone).utcoffset() or timedelta()
+        wall[row] = utc[row] + offset // timedelta(microseconds=1)
+    return wall
 
 
 def _offset(zone: timezone) -> int:
@@ -147,7 +154,7 @@ def _assume(wall: Micros, zone: tzinfo) -> tuple[Micros, Micros, Flags]:
     naive = pa.array(wall).cast(_US)
     try:
         early, late = (
-            _micros(pc.assume_timezone(naive, str(zone), ambiguous=side, nonexistent=side))
+            _micros(pc.assume_timezone(naive, str(zone), ambiguous=side, nonexistent=side)).copy()
             for side in ("earliest", "latest")
         )
     except pa.ArrowInvalid as e:
@@ -155,6 +162,10 @@ def _assume(wall: Micros, zone: tzinfo) -> tuple[Micros, Micros, Flags]:
             f"the zone {zone} cannot be used on this machine: {str(e).splitlines()[0]}",
             remedy="install the system's time zones (tzdata)",
         ) from e
+    for row in np.flatnonzero(wall >= _TABLES_END).tolist():
+        clock = as_datetime(wall[row])
+        offsets = [clock.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1)]
+        early[row], late[row] = (wall[row] - offset // timedelta(microseconds=1) for offset in offsets)
     return early, late, early != late
 
 
