@@ -16,25 +16,23 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import shapely
-from lxml import etree
 from pydantic import Field
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from ldt.errors import HostileSource, RecipeError, SourceError
+from ldt.errors import RecipeError, SourceError
 from ldt.sources.batches import Options, check_options, column_names
 from ldt.sources.gml_crs import parse_srs_name
 from ldt.sources.gml_geometry import GmlGeometryError, geometry_wkb, local_name
+from ldt.sources.gml_members import Members
 from ldt.sources.gml_paths import (
     FoundGeometry,
     LocationPath,
     Place,
-    TooDeepError,
     Walk,
     first_srs_name,
     parse_path,
 )
-from ldt.sources.gml_prolog import check_prolog
 from ldt.sources.judge import judge
 from ldt.sources.source import (
     GEOMETRY,
@@ -52,13 +50,6 @@ SUFFIXES = (".gml", ".xml")
 GML_ID = "gml_id"
 TYPE = "_type"
 BATCH_FEATURES = 2_000
-
-_AGAIN = "get it again from where it came"
-_COLLECTIONS = frozenset(
-    {"FeatureCollection", "SpatialDataSet", "SimpleFeatureCollection", "GetObservationResponse"}
-)
-_ONE = frozenset({"member", "featureMember", "observationData"})
-_MANY = frozenset({"members", "featureMembers"})
 
 
 class GmlOptions(Options):
@@ -98,7 +89,7 @@ class GmlReader:
             geometry=parse_path(chosen.geometry) if chosen.geometry else None,
         )
         taken = frozenset(chosen.feature) if chosen.feature is not None else None
-        members = _Members(path)
+        members = Members(path)
         try:
             for row, feature in enumerate(members):
                 if taken is None or local_name(feature.tag) in taken:
@@ -112,7 +103,7 @@ class GmlReader:
     def describe(self, path: Path) -> Description:
         """Tell the feature types, reading the whole file once."""
         reading = _Reading(names=[], paths=[], geometry=None)
-        members = _Members(path)
+        members = Members(path)
         layers: dict[str, LayerDescription] = {}
         bounds: dict[str, list[float]] = {}
         malformed = 0
@@ -139,156 +130,6 @@ class GmlReader:
         if not layers:
             problems.append("the collection is empty")
         return Description(format="GML", reader="gml", layers=list(layers.values()), problems=problems)
-
-
-# Members --------------------------------------------------------------------------------------------------------------
-
-
-class _Members:
-    """The features of a document, one after the other; each is gone when the next is asked for.
-
-    Attributes:
-        srs_name: of the collection's envelope.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.srs_name: str | None = None
-
-    def __iter__(self) -> Iterator[Any]:
-        check_prolog(self.path)
-        try:
-            layout = self._layout()
-            if layout == "feature":
-                yield from self._root()
-            else:
-                yield from self._streamed(every=layout == "many")
-        except etree.XMLSyntaxError as e:
-            line, column = e.position
-            raise SourceError(
-                f"not well-formed XML at line {line}, column {column}: {e.msg.split(', line')[0]}",
-                where=self.path.name,
-                remedy=_AGAIN,
-            ) from e
-        except TooDeepError as e:
-            raise HostileSource(str(e), where=self.path.name, remedy="do not trust this file") from e
-
-    def _parse(self, **how: Any) -> Any:
-        return etree.iterparse(
-            str(self.path),
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            huge_tree=True,  # a single posList may be longer than libxml2's 10 MB; sizes are bounded by the file's
-            remove_comments=True,
-            remove_pis=True,
-            **how,
-        )
-
-    def _layout(self) -> str:
-        """Tell from the beginning how the features stand: `one` or `many` in each member element, or the root is a `feature`."""
-        root = None
-        for _, element in self._parse(events=("start",)):
-            if root is None:
-                root = element
-                if element.getroottree().docinfo.internalDTD is not None and list(
-                    element.getroottree().docinfo.internalDTD.entities()
-                ):
-                    raise HostileSource(
-                        "the XML defines entities", where=self.path.name, remedy="do not trust this file"
-                    )
-                name = local_name(element.tag)
-                if name not in _COLLECTIONS and not name.endswith("Collection"):
-                    self._check_feature(element)
-                    return "feature"
-            elif element.getparent() is root:
-                name = local_name(element.tag)
-                if name in _ONE:
-                    return "one"
-                if name in _MANY:
-                    return "many"
-        return "one"
-
-    def _check_feature(self, root: Any) -> None:
-        """Refuse documents that are XML but no features."""
-        name = local_name(root.tag)
-        own = any(local_name(k) == "id" and k.startswith("{http://www.opengis.net/gml") for k in root.attrib)
-        if own and not root.tag.startswith("{http://www.opengis.net/gml"):
-            return
-        if name.endswith(("ExceptionReport", "Exception")):
-            words = (str(text).strip() for text in etree.parse(str(self.path), _SAFE).getroot().itertext())
-            text = " ".join(filter(None, words))
-            raise SourceError(
-                f"is a service's error message: {text[:300]}",
-                where=self.path.name,
-                remedy="ask the service again",
-            )
-        raise SourceError(
-            f"holds no features: its root element is {name}",
-            where=self.path.name,
-            remedy="give a feature collection, or a single feature with a gml:id",
-        )
-
-    def _root(self) -> Iterator[Any]:
-        root = None
-        for _, element in self._parse(events=("end",)):
-            root = element
-        if root is not None:
-            yield root
-
-    def _streamed(self, every: bool) -> Iterator[Any]:
-        """Yield what is in the member elements.
-
-        Args:
-            every: whether many features stand in one member element; then each must be met (and forgotten) by itself, and the
-                parser reports every element. Otherwise only member elements are reported, which is twice as fast.
-        """
-        tags = None if every else [f"{{*}}{name}" for name in sorted(_ONE | _MANY)]
-        first = True
-        for _, element in self._parse(events=("end",), tag=tags):
-            parent = element.getparent()
-            if parent is None:
-                continue
-            container = local_name(parent.tag)
-            if every and container in _MANY and self._is_collection(parent.getparent()):
-                features = [element]
-            elif local_name(element.tag) in _ONE | _MANY and self._is_collection(parent):
-                features = list(element)
-            else:
-                continue
-            if first:
-                self._find_envelope(element)
-                first = False
-            for feature in features:
-                # A collection in a collection (several queries in one answer) has given its members already.
-                if isinstance(feature.tag, str) and local_name(feature.tag) not in _COLLECTIONS:
-                    yield feature
-            element.clear()
-            while element.getprevious() is not None:
-                del parent[0]
-
-    def _is_collection(self, element: Any) -> bool:
-        """Whether an element is the root, or a collection that is a member of one."""
-        while element is not None:
-            above = element.getparent()
-            if above is None:
-                return True
-            if local_name(element.tag) not in _COLLECTIONS or local_name(above.tag) not in _ONE | _MANY:
-                return False
-            element = above.getparent()
-        return False
-
-    def _find_envelope(self, member: Any) -> None:
-        """Take the `srsName` of the envelope of the nearest collection around a member."""
-        above = member.getparent()
-        while above is not None and self.srs_name is None:
-            for sibling in above:
-                if isinstance(sibling.tag, str) and local_name(sibling.tag) == "boundedBy":
-                    self.srs_name = first_srs_name(sibling)
-            above = above.getparent()
-
-
-_SAFE = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 
 
 # Records --------------------------------------------------------------------------------------------------------------

@@ -385,11 +385,4 @@ _MAKERS: dict[str, Callable[[Any, int | None, int], bytes | None]] = {
     **dict.fromkeys(("MultiSurface", "MultiPolygon"), _make_multi_surface),
     "MultiGeometry": _make_collection,
 }
-_GEOMETRIES = frozenset(_MAKERS) | {
-    "Solid",
-    "CompositeSolid",
-    "MultiSolid",
-    "GeometricComplex",
-    "Grid",
-    "RectifiedGrid",
-}
+_GEOMETRIES = frozenset(_MAKERS) | {"Solid", "CompositeSolid", "MultiSolid", "GeometricComplex"}

@@ -37,7 +37,7 @@ def judge(crs: DeclaredCrs | None, bounds: Sequence[float] | None) -> tuple[Exte
     straight = _extent(parsed, bounds, order)
     other = _extent(parsed, bounds, order.other)
     use = parsed.area_of_use
-    name = use.name.rstrip(".") if use else "its area"
+    name = use.name.rstrip(".").split(":")[0] if use else "its area"
     expected = (use.west, use.south, use.east, use.north) if use else EUROPE
     problems = []
     if crs.order is AxisOrder.UNKNOWN:
@@ -48,7 +48,7 @@ def judge(crs: DeclaredCrs | None, bounds: Sequence[float] | None) -> tuple[Exte
         where = name if not _meets(straight, expected) else "Europe"
         return other, [
             *problems,
-            f"as {crs.text} is meant ({order} order) the data lie outside {where}; with axes swapped they lie in it",
+            f"read in the order {order}, as {crs.text} is defined, the data lie outside {where}; with axes swapped they lie in it",
         ]
     if straight and use:
         problems.append(f"the data lie outside the area of use of {crs.text} ({name})")
