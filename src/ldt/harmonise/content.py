@@ -18,17 +18,25 @@ from ldt.sources.source import RAW, ROW
 UNIT = "\x1f"
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """The record that a key was met with first: its row, its source (counted from 0), and the digest of its content."""
+
+    row: int
+    source: int
+    content: bytes
+
+
 @dataclass(slots=True)
 class SeenKeys:
-    """Keys met before: 16 bytes of a key → row and digest of the content; some 150 bytes for each feature."""
+    """Keys met before, by 16 bytes of each: some 250 bytes of memory a feature."""
 
-    known: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
+    known: dict[bytes, First] = field(default_factory=dict)
 
-    def meet(self, key: str, row: int, content: bytes) -> tuple[int, bool] | None:
-        """Return (row, equal content) of the first record with this key, or None and remember this one."""
-        short = hashlib.blake2b(key.encode(), digest_size=16).digest()
-        before = self.known.setdefault(short, (row, content))
-        return None if before[0] == row and before[1] is content else (before[0], before[1] == content)
+    def meet(self, key: str, record: First) -> First | None:
+        """Return the record that came first with this key, or None, and then remember this one."""
+        first = self.known.setdefault(hashlib.blake2b(key.encode(), digest_size=16).digest(), record)
+        return None if first is record else first
 
 
 def shown(value: Any) -> str:

@@ -26,7 +26,7 @@ import shapely
 from ldt.errors import RecipeError
 from ldt.harmonise.chunk import Chunk, Context
 from ldt.harmonise.columns import Mapped, Mapper
-from ldt.harmonise.content import UNIT, SeenKeys, digests, raw_record, shown
+from ldt.harmonise.content import UNIT, First, SeenKeys, digests, raw_record, shown
 from ldt.harmonise.crs import CrsJudgement, Geometries, judge, override
 from ldt.harmonise.documents import json_objects, merge_objects
 from ldt.harmonise.feature_types import feature_type
@@ -53,7 +53,7 @@ class _Fate:
     rejected: Problems = field(default_factory=Problems)
     outside: Problems = field(default_factory=Problems)
     repaired: Problems = field(default_factory=Problems)
-    duplicates: dict[int, int] = field(default_factory=dict)
+    duplicates: dict[int, tuple[int, str]] = field(default_factory=dict)
 
     def settle(self) -> None:
         """Take the records that have an outcome out of play."""
@@ -90,6 +90,7 @@ class FeatureHarmoniser:
         self._expressions = _expressions(recipe)
         self._mapper = Mapper(self._expressions)
         self._seen, self._seen_keys = SeenKeys(), SeenKeys()
+        self._source = -1
         if context.selection is not None:
             shapely.prepare(context.selection)
 
@@ -100,6 +101,7 @@ class FeatureHarmoniser:
             CheckError: the source's CRS is unknown, impossible, or not where the data must lie.
             RecipeError: an expression does not fit the source's columns.
         """
+        self._source += 1
         judgements: dict[DeclaredCrs | None, CrsJudgement] = {}
         for batch in batches:
             yield self._chunk(batch, judgements)
@@ -289,8 +291,8 @@ class FeatureHarmoniser:
 
     def _duplicates(
         self, table: dict[str, pa.Array], columns: dict[str, pa.Array], rejected: Problems
-    ) -> dict[int, int]:
-        """Return position → row of the record that it repeats; note those that contradict an earlier one."""
+    ) -> dict[int, tuple[int, str]]:
+        """Return position → (row of the record that it repeats, message); note those that contradict an earlier one."""
         rows, digests, fids = (table[n].to_pylist() for n in ("source_row", "digest", "fid"))
         keys = self._keys(table, columns)
         alike = (
@@ -298,22 +300,26 @@ class FeatureHarmoniser:
             if keys
             else []
         )
-        repeats = {}
+        repeats: dict[int, tuple[int, str]] = {}
         for i, (fid, row, digest) in enumerate(zip(fids, rows, digests, strict=True)):
             if i in rejected.found:
                 continue
-            before, what = self._seen.meet(fid, row, digest), f"identifier {fid}"
+            before, what = self._seen.meet(fid, First(row, self._source, digest)), f"identifier {fid}"
+            same = before is not None and before.content == digest
             key = keys[i] if keys else None
             if before is None and key is not None:
-                before = self._seen_keys.meet(key, row, alike[i])
+                before = self._seen_keys.meet(key, First(row, self._source, alike[i]))
+                same = before is not None and before.content == alike[i]
                 what = f"{' and '.join(self._recipe.duplicate_key)} {key.replace(UNIT, ' / ')}"
-            if before is not None and before[1]:
-                repeats[i] = before[0]
-            elif before is not None:
-                rejected.found[i] = (
-                    "id-conflict",
-                    f"record {before[0]} has the same {what} and other content",
-                )
+            if before is None:
+                continue
+            where = f"record {before.row}" + (
+                "" if before.source == self._source else " of an earlier source"
+            )
+            if same:
+                repeats[i] = before.row, f"repeats {where}"
+            else:
+                rejected.found[i] = ("id-conflict", f"{where} has the same {what} and other content")
         return repeats
 
     def _keys(self, table: dict[str, pa.Array], columns: dict[str, pa.Array]) -> list[str | None]:
@@ -337,12 +343,8 @@ class FeatureHarmoniser:
             for i, (reason, message) in problems.found.items():
                 record = raw_record(records, i) if outcome is Outcome.REJECTED else None
                 told.append(RecordOutcome(rows[i], outcome, reason, message, record=record))
-        for i, first in fate.duplicates.items():
-            told.append(
-                RecordOutcome(
-                    rows[i], Outcome.DUPLICATE, "duplicate", f"repeats record {first}", duplicate_of=first
-                )
-            )
+        for i, (first, message) in fate.duplicates.items():
+            told.append(RecordOutcome(rows[i], Outcome.DUPLICATE, "duplicate", message, duplicate_of=first))
         for i, (reason, message) in fate.repaired.found.items():
             if fate.alive[i]:
                 told.append(RecordOutcome(rows[i], Outcome.REPAIRED, reason, message))

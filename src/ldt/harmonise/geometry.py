@@ -89,9 +89,9 @@ def check(
     if wkb is None or rule == "none":
         geometries = nothing
     else:
-        geometries = parse(wkb, rejected)
-        geometries = _place(geometries, judge, rejected, repaired)
-        geometries = _make_valid(geometries, rejected, repaired)
+        source = parse(wkb, rejected)
+        geometries = _place(source, judge, rejected, repaired)
+        geometries = _make_valid(geometries, source, rejected, repaired)
         geometries = shapely.orient_polygons(geometries, exterior_cw=False)
     missing = shapely.is_missing(geometries)
     if rule == "required":
@@ -117,13 +117,14 @@ def _place(
     rejected.add(
         bad, "impossible-coordinates", "the geometry has coordinates that are not numbers (NaN or infinite)"
     )
-    geometries[bad] = None
+    geometries[bad] = None  # in the source's array too: it is nobody else's
     there = ~shapely.is_missing(geometries)
     if not there.any():
         return geometries
     judgement = judge(geometries)
     raw = geometries
-    geometries = judgement.to_lonlat(geometries)
+    # What follows writes into the array; the source's coordinates are looked at again.
+    geometries = judgement.to_lonlat(geometries).copy()
     off = _mask(geometries, _off_earth)
     rejected.add(
         off,
@@ -160,8 +161,14 @@ def _around(geometry: Any) -> str:
     return f"({first[0]:.10g}, {first[1]:.10g})"
 
 
-def _make_valid(geometries: Geometries, rejected: Problems, repaired: Problems) -> Geometries:
-    """Make invalid geometries valid, keeping their dimension; reject what then has nothing left."""
+def _make_valid(
+    geometries: Geometries, source: Geometries, rejected: Problems, repaired: Problems
+) -> Geometries:
+    """Make invalid geometries valid, keeping their dimension; reject what then has nothing left.
+
+    Rings that touch almost, and are valid in the source's coordinates, can cross by the rounding of the transformation. They
+    are told apart (`rounding`), since the source is not to blame.
+    """
     invalid = ~shapely.is_valid(geometries) & ~shapely.is_missing(geometries)
     if not invalid.any():
         return geometries
@@ -173,7 +180,15 @@ def _make_valid(geometries: Geometries, rejected: Problems, repaired: Problems) 
     geometries[invalid] = [_of_dimension(g, d) for g, d in zip(valid, dimensions, strict=True)]
     lost = invalid & shapely.is_missing(geometries)
     rejected.add(lost, "invalid-geometry", lambda i: f"the geometry cannot be made valid: {reasons[i]}")
-    repaired.add(invalid & ~lost, "invalid-geometry", lambda i: f"made valid: {reasons[i]}")
+    kept = invalid & ~lost
+    rounded = kept.copy()
+    rounded[kept] = shapely.is_valid(source[kept])
+    repaired.add(
+        rounded,
+        "rounding",
+        lambda i: f"valid in the source, made valid after the transformation: {reasons[i]}",
+    )
+    repaired.add(kept & ~rounded, "invalid-geometry", lambda i: f"made valid: {reasons[i]}")
     return geometries
 
 
