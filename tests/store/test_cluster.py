@@ -47,8 +47,16 @@ def pristine() -> Iterator[Path]:
 
 
 @pytest.fixture
-def stopped(pristine: Path, short_folder: Path) -> Cluster:
-    """A copy of it, stopped, for one test."""
+def stopped(pristine: Path) -> Iterator[Cluster]:
+    """The same, for tests that leave it whole; stopped afterwards."""
+    cluster = Cluster(pristine, for_tests=True)
+    yield cluster
+    cluster.down()
+
+
+@pytest.fixture
+def spare(pristine: Path, short_folder: Path) -> Cluster:
+    """A copy of it, stopped, for one test that does things to it. Copying takes longer than anything else here."""
     subprocess.run(["cp", "-a", pristine, short_folder / "pg"], check=True)
     return Cluster(short_folder / "pg", for_tests=True)
 
@@ -218,19 +226,19 @@ def kill_server(cluster: Cluster) -> str:
     return (cluster.pgdata / "postmaster.pid").read_text()
 
 
-def test_after_a_crash_it_recovers_and_keeps_what_was_committed(stopped: Cluster) -> None:
-    ask(stopped.up().url, "SET synchronous_commit = on; CREATE TABLE kept AS SELECT 42 AS answer")
-    kill_server(stopped)
-    assert stopped.status().state == "stopped"
-    assert stopped.down() is False
-    assert stopped.up().started
-    assert ask(stopped.url(), "SELECT answer FROM kept") == 42
+def test_after_a_crash_it_recovers_and_keeps_what_was_committed(spare: Cluster) -> None:
+    ask(spare.up().url, "SET synchronous_commit = on; CREATE TABLE crashed AS SELECT 42 AS answer")
+    kill_server(spare)
+    assert spare.status().state == "stopped"
+    assert spare.down() is False
+    assert spare.up().started
+    assert ask(spare.url(), "SELECT answer FROM crashed") == 42
 
 
 @pytest.fixture
-def bystander(stopped: Cluster) -> Iterator[subprocess.Popen[bytes]]:
+def bystander(spare: Cluster) -> Iterator[subprocess.Popen[bytes]]:
     """A living process of the server's own user that has nothing to do with it."""
-    owner = server_owner(stopped.home, stopped.pgdata)
+    owner = server_owner(spare.home, spare.pgdata)
     process = subprocess.Popen(["sleep", "300"], cwd="/", user=owner.uid if ROOT else None)
     yield process
     process.kill()
@@ -238,31 +246,31 @@ def bystander(stopped: Cluster) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_pid_file_that_names_another_living_process_is_not_believed(
-    stopped: Cluster, bystander: subprocess.Popen[bytes]
+    spare: Cluster, bystander: subprocess.Popen[bytes]
 ) -> None:
-    lines = kill_server(stopped).splitlines()
-    pid_file = stopped.pgdata / "postmaster.pid"
+    lines = kill_server(spare).splitlines()
+    pid_file = spare.pgdata / "postmaster.pid"
     pid_file.write_text("\n".join([str(bystander.pid), *lines[1:], ""]))
-    found = read_pid_file(stopped.pgdata)
+    found = read_pid_file(spare.pgdata)
     assert found is not None
     assert (found.pid, found.status) == (bystander.pid, "ready")
-    assert stopped.status().state == "stopped"
-    assert stopped.down() is False
-    running = stopped.up()
+    assert spare.status().state == "stopped"
+    assert spare.down() is False
+    running = spare.up()
     assert running.started
     assert running.pid != bystander.pid
     assert bystander.poll() is None, "an innocent process was ended"
 
 
 def test_a_pid_file_is_left_alone_while_it_is_not_certain_that_it_is_stale(
-    stopped: Cluster, bystander: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+    spare: Cluster, bystander: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = kill_server(stopped).splitlines()
-    pid_file = stopped.pgdata / "postmaster.pid"
+    lines = kill_server(spare).splitlines()
+    pid_file = spare.pgdata / "postmaster.pid"
     pid_file.write_text("\n".join([str(bystander.pid), *lines[1:], ""]))
     monkeypatch.setattr("ldt.store.cluster.surely_stale", lambda pgdata, owner: False)
     with pytest.raises(ClusterError, match="already exists"):
-        stopped.up()
+        spare.up()
     assert pid_file.read_text().startswith(f"{bystander.pid}\n")
 
 
@@ -391,8 +399,8 @@ def test_any_folder_will_do(
     monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     cluster = Cluster(short_folder / name / "pg", for_tests=True)
-    initdb.make_home(cluster.home.parent, server_owner(cluster.home, cluster.pgdata))
-    subprocess.run(["cp", "-a", pristine, cluster.home], check=True)
+    initdb.make_home(cluster.home, server_owner(cluster.home, cluster.pgdata))
+    (pristine / "data").rename(cluster.pgdata)  # moved, not copied: it may be moved, and that is quicker
     running = cluster.up()
     at_home = running.socket_dir == cluster.home / "socket"
     assert at_home == (name == "Straße und Brücke")
@@ -403,6 +411,7 @@ def test_any_folder_will_do(
     assert ask(running.url, "SHOW data_directory") == str(cluster.pgdata)
     assert cluster.restart().socket_dir == running.socket_dir
     assert cluster.down()
+    cluster.pgdata.rename(pristine / "data")
 
 
 def test_a_folder_that_somebody_else_put_in_the_sockets_place_is_refused(
@@ -499,14 +508,14 @@ def test_a_small_shared_memory_is_not_used(
 # Versions and disks -------------------------------------------------------------------------------------------
 
 
-def test_another_major_version_is_refused_with_the_way_out(stopped: Cluster) -> None:
-    (stopped.pgdata / "PG_VERSION").write_text("9\n")
+def test_another_major_version_is_refused_with_the_way_out(spare: Cluster) -> None:
+    (spare.pgdata / "PG_VERSION").write_text("9\n")
     with pytest.raises(ClusterError) as caught:
-        stopped.up()
+        spare.up()
     assert f"made by PostgreSQL 9, this machine has {find_binaries().major}" in str(caught.value)
     assert "pg_dump -Fc" in str(caught.value)
     assert "pg_restore" in str(caught.value)
-    assert stopped.status() == Status("stopped", stopped.home, 9, None, None)
+    assert spare.status() == Status("stopped", spare.home, 9, None, None)
 
 
 def test_without_postgis_nothing_is_made(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -527,20 +536,20 @@ def test_a_folder_that_is_no_database_is_left_alone(short_folder: Path) -> None:
     assert (short_folder / "pg" / "data" / "letter.txt").read_text() == "mine"
 
 
-def test_a_newer_postgis_of_the_machine_is_brought_into_the_database(stopped: Cluster) -> None:
-    url = stopped.up().url
+def test_a_newer_postgis_of_the_machine_is_brought_into_the_database(spare: Cluster) -> None:
+    url = spare.up().url
     installed = "SELECT extversion FROM pg_extension WHERE extname = 'postgis'"
     newest = ask(url, installed)
     # What a database looks like after the packages were updated; PostGIS ships scripts from every older version.
     ask(url, "UPDATE pg_extension SET extversion = '3.0.0' WHERE extname = 'postgis'")
-    stopped.restart()
-    stopped.down()
-    stopped.up()
+    spare.restart()
+    spare.down()
+    spare.up()
     assert ask(url, installed) == newest
     # A database newer than the machine is not touched.
     ask(url, "UPDATE pg_extension SET extversion = '99.0.0' WHERE extname = 'postgis'")
-    stopped.down()
-    stopped.up()
+    spare.down()
+    spare.up()
     assert ask(url, installed) == "99.0.0"
 
 
@@ -714,25 +723,25 @@ def test_it_stays_open_and_moves_to_another_port_when_its_own_is_taken(qgis: Clu
     assert psql(qgis, "SELECT inet_server_port()").stdout.strip() == str(moved.port)
 
 
-def test_it_is_not_restarted_under_somebody_at_work(stopped: Cluster) -> None:
-    url = stopped.up().url
+def test_it_is_not_restarted_under_somebody_at_work(spare: Cluster) -> None:
+    url = spare.up().url
     with psycopg.connect(url) as working:
         working.execute("CREATE TABLE half (id int)")
         with pytest.raises(Conflict, match=r"1 other connection\(s\) are at work"):
-            stopped.connect()
+            spare.connect()
         working.commit()
-        assert stopped.connect().port == stopped.status().tcp_port  # idle: a pool opens a new one
-    assert ask(stopped.url(), "SELECT count(*) FROM half") == 0
+        assert spare.connect().port == spare.status().tcp_port  # idle: a pool opens a new one
+    assert ask(spare.url(), "SELECT count(*) FROM half") == 0
 
 
-def test_closing_it_takes_port_password_and_role_away(stopped: Cluster) -> None:
-    opened = stopped.connect()
-    stopped.disconnect()
-    assert stopped.status().tcp_port is None
+def test_closing_it_takes_port_password_and_role_away(spare: Cluster) -> None:
+    opened = spare.connect()
+    spare.disconnect()
+    assert spare.status().tcp_port is None
     with socket.socket() as client:
         assert client.connect_ex(("127.0.0.1", opened.port)) != 0
     assert not opened.password_file.exists()
     assert not opened.service_file.exists()
-    assert ask(stopped.url(), "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'ldt_reader'") is False
-    again = stopped.connect()
-    assert psql(stopped, "SELECT current_user").stdout.strip() == again.user
+    assert ask(spare.url(), "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'ldt_reader'") is False
+    again = spare.connect()
+    assert psql(spare, "SELECT current_user").stdout.strip() == again.user

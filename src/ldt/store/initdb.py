@@ -66,7 +66,7 @@ def make_data_directory(
         binaries: the programs that make it.
         owner: whose it shall be.
         write_settings: writes `ldt.conf` and `pg_hba.conf` beside it.
-        sync: whether to wait until all is on the disk.
+        sync: whether to wait until all is on the disk; not for tests.
 
     Raises:
         DiskFull: no room.
