@@ -216,6 +216,7 @@ def test_sites_bring_about_every_outcome(
     nameless = [s for s, i in zip(sites, ids, strict=True) if i is None]
     assert len(nameless) == 1
     assert nameless[0].find("gml:identifier", NS) is None
+    assert not nameless[0].attrib
     copies = [s for s, i in zip(sites, ids, strict=True) if i is not None and ids.count(i) == 2]
     assert len(copies) == 2
     assert etree.tostring(copies[0], method="c14n") == etree.tostring(copies[1], method="c14n")

@@ -92,9 +92,11 @@ class GmlWriter:
         _write(path, (self._administrative_unit(a) for a in areas), notice)
 
     def _protected_site(self, site: ProtectedSite) -> etree._Element:
-        feature = etree.Element(_name("ps:ProtectedSite"), {_name("gml:id"): site.gml_id}, nsmap=NS)
+        feature = etree.Element(_name("ps:ProtectedSite"), nsmap=NS)
         namespace = f"{NAMESPACE}/ps"
+        # A site without identifier has none of any kind: recipes fall back on gml:identifier and on gml:id.
         if site.local_id is not None:
+            feature.set(_name("gml:id"), site.gml_id)
             _add(
                 feature,
                 "gml:identifier",

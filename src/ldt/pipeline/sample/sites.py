@@ -19,8 +19,8 @@ class ProtectedSite:
     """A protected site as it stands in the file.
 
     Attributes:
-        gml_id: XML id.
-        local_id: localId of its INSPIRE identifier; None where the file leaves the identifier out.
+        gml_id: XML id, from which those of its surfaces are made too.
+        local_id: localId of its INSPIRE identifier; None where the file leaves out every identifier, the XML id too.
         designation: scheme, code list and value of INSPIRE, joined by slashes.
         founded: year of the legal foundation.
         parts: surfaces, each a list of rings (n, 2), the exterior first, in the city's CRS, metres.
