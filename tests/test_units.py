@@ -75,6 +75,7 @@ def test_conversions(source: str, target: str, value: float, expected: float) ->
 def test_conversion_from_milligrams_is_exact() -> None:
     """A thousand is a thousand: values that are equal stay equal, which the search for duplicates relies on."""
     assert conversion("mg/m3", "ug/m3").factor == 1000.0
+    assert conversion("K", "Cel").factor == conversion("Cel", "K").factor == 1.0
     values = np.array([1.25])
     assert conversion("ug.m-3", "ug/m3")(values) is values
 

@@ -118,9 +118,7 @@ def _conversion(source: str, target: str) -> Conversion:
 
     registry = _registry()
     try:
-        zero, one, ten = (
-            registry.Quantity(x, _pint(source)).to(_pint(target)).magnitude for x in (0.0, 1.0, 10.0)
-        )
+        zero, ten = (registry.Quantity(x, _pint(source)).to(_pint(target)).magnitude for x in (0.0, 10.0))
     except pint.DimensionalityError as e:
         volume = {"[ppb]", "[ppm]"} & {source, target}
         why = (
@@ -132,10 +130,8 @@ def _conversion(source: str, target: str) -> Conversion:
             f"{source} cannot be converted into {target}{why}",
             remedy="give the data in a unit of the same kind",
         ) from e
-    offset = float(zero)
-    # Ten units rather than one: an offset takes digits of the difference (kelvin to Celsius).
-    factor = float(one) if offset == 0.0 else float(ten - zero) / 10.0
-    return Conversion(factor, offset)
+    # Ten units rather than one: beside an offset the difference of one loses digits (kelvin to Celsius).
+    return Conversion(float(ten - zero) / 10.0, float(zero))
 
 
 @lru_cache(maxsize=1)

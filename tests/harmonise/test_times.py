@@ -100,6 +100,19 @@ def test_what_cannot_be_read_costs_itself_only() -> None:
     assert as_datetime(got.utc[5]) == datetime(2013, 1, 30, 2, tzinfo=UTC)
 
 
+def test_endings_that_are_no_offset() -> None:
+    endings = ["Z", "+1", " CET", ".5", "+25:00", ".25+01:00"]
+    got = instants(column([f"2013-01-30T01:00:00{e}" for e in endings]), UTC)
+    assert got.unreadable.tolist() == [False, True, True, False, True, False]
+    assert as_datetime(got.utc[5]) == datetime(2013, 1, 30, 0, 0, 0, 250_000, tzinfo=UTC)
+
+
+def test_a_text_with_an_offset_is_clear_also_when_the_clocks_change() -> None:
+    got = instants(column(["2014-10-26T02:30:00+01:00", "2014-10-26T02:30:00"]), BERLIN)
+    assert got.unclear.tolist() == [False, True]
+    assert as_datetime(got.utc[0]) == datetime(2014, 10, 26, 1, 30, tzinfo=UTC)
+
+
 def test_naive_texts_among_others_need_a_zone() -> None:
     texts: list[object] = ["2013-06-30T01:00:00Z", "2013-06-30T01:00:00"]
     with pytest.raises(CheckError, match="without a zone"):
