@@ -1,0 +1,1 @@
+"""Indicators: numbers that each know their formula, inputs, law and quality."""

@@ -1,0 +1,118 @@
+"""Green: what part of an area is protected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from sqlalchemy import Text, and_, case, cast, column, false, func, literal_column, or_, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from ldt.indicators import areas
+from ldt.indicators.request import Request, inputs, named, resolve, rows
+from ldt.model.indicator import Value
+from ldt.store import tables as t
+
+
+def union_share(conn: psycopg.Connection[Any], request: Request) -> list[Value]:
+    """Return the share of each area that lies in at least one feature, overlaps counted once, in EPSG:3035.
+
+    A feature counts for a period if it was founded (`legal_foundation_date`, where it is known) before the period's end.
+    Features without an area (points, lines) do not count; their number is told.
+    """
+    snapshot, kind = request.snapshot, str(request.definition.formula.feature_type)
+    datasets, holders = snapshot.of_type(kind), areas.area_datasets(snapshot)
+    if not datasets:
+        return request.lacking(f"needs features of the type {kind}")
+    found = rows(conn, _statement(request))
+    if not found:
+        return request.lacking(
+            f"needs areas of the schemes {named(request.area_schemes)} among {named(areas.AREA_TYPES)}"
+        )
+    by_id = {d.dataset_id: d for d in holders}
+    return [_value(request, r, *inputs([by_id[r["dataset_id"]], *datasets])) for r in found]
+
+
+def _statement(request: Request) -> Any:
+    snapshot = request.snapshot
+    datasets = snapshot.of_type(str(request.definition.formula.feature_type))
+    area = areas.areas(snapshot, request.area_schemes)
+    site = t.feature.alias("site")
+    period = (
+        func.unnest(
+            cast(list(request.periods), ARRAY(Text)),
+            cast([resolve(p).end.date().isoformat() for p in request.periods], ARRAY(Text)),
+        )
+        .table_valued(column("period", Text), column("last", Text), name="period")
+        .render_derived()
+    )
+    founded = site.c.properties["legal_foundation_date"].astext
+    # ISO dates in the order of their letters: a text that is no date cannot fail, and is taken as unknown.
+    later = and_(founded.regexp_match(r"^\d{4}-\d{2}-\d{2}"), func.left(founded, 10) >= period.c.last)
+    flat = func.ST_Dimension(site.c.geom) == 2
+    counts = and_(site.c.fid.is_not(None), flat, or_(founded.is_(None), ~later))
+    clipped = areas.polygons(
+        func.ST_Intersection(area.c.laea, areas.polygons(func.ST_Transform(site.c.geom, areas.LAEA)))
+    )
+    return (
+        select(
+            area.c.scheme,
+            area.c.code,
+            area.c.name,
+            area.c.dataset_id,
+            area.c.area_m2,
+            period.c.period,
+            func.ST_AsEWKB(area.c.geom).label("geom"),
+            func.count(site.c.fid).filter(counts).label("sites"),
+            func.count(site.c.fid).filter(~flat).label("without_area"),
+            func.count(site.c.fid).filter(and_(flat, later)).label("founded_later"),
+            func.coalesce(func.ST_Area(func.ST_Union(case((counts, clipped)))), literal_column("0.0")).label(
+                "inside_m2"
+            ),
+        )
+        .select_from(
+            area.join(period, true()).outerjoin(
+                site,
+                and_(
+                    areas.seen(site, snapshot, datasets) if datasets else false(),
+                    func.ST_Intersects(site.c.geom, area.c.geom),
+                ),
+            )
+        )
+        .group_by(
+            area.c.scheme,
+            area.c.code,
+            area.c.name,
+            area.c.dataset_id,
+            area.c.area_m2,
+            area.c.geom,
+            period.c.period,
+        )
+        .order_by(area.c.scheme, area.c.code, period.c.period)
+    )
+
+
+def _value(request: Request, row: dict[str, Any], versions: dict[str, int], access: Any) -> Value:
+    period = resolve(row["period"])
+    return Value(
+        key=request.key(row["scheme"], row["code"], row["period"]),
+        period_start=period.start,
+        period_end=period.end,
+        name=row["name"],
+        # The union of clipped parts can be larger than the area by a rounding error.
+        value=100 * min(1.0, row["inside_m2"] / row["area_m2"]),
+        unit=request.definition.unit,
+        status="valid",
+        n_valid=row["sites"],
+        method="union of the sites clipped to the area, EPSG:3035",
+        quality={
+            "area_m2": row["area_m2"],
+            "protected_m2": row["inside_m2"],
+            "sites": row["sites"],
+            "sites_without_area": row["without_area"],
+            "sites_founded_later": row["founded_later"],
+        },
+        access=access,
+        inputs=versions,
+        geom=bytes(row["geom"]),
+    )

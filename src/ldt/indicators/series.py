@@ -1,0 +1,260 @@
+"""Series of observations: which there are, and what is in them by period, counted in one statement for all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import psycopg
+from sqlalchemy import BigInteger, Integer, and_, cast, column, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+
+from ldt.errors import UsageError
+from ldt.indicators.request import resolve, rows
+from ldt.model.snapshot import DatasetVersion, Snapshot
+from ldt.store import tables as t
+from ldt.store import visible
+from ldt.timerange import parse_duration, parse_zone
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A datastream, as a snapshot sees it.
+
+    Attributes:
+        id: its number in the database.
+        code: its code in its data set.
+        thing: code of the station.
+        zone: the fixed zone in which its days begin; UTC where the source names a zone with summer time.
+    """
+
+    id: int
+    code: str
+    thing: str
+    observed_property: str
+    unit: str
+    averaging: str
+    zone: timezone
+    dataset: DatasetVersion
+
+    @property
+    def step(self) -> timedelta | None:
+        """The length of the interval that a value stands for, or None where it has no fixed length."""
+        try:
+            duration = parse_duration(self.averaging)
+        except UsageError:  # `var`: intervals of any length
+            return None
+        step = timedelta(days=duration.days, microseconds=duration.microseconds)
+        return step if step and not duration.months else None
+
+
+@dataclass(slots=True)
+class Count:
+    """What a series holds in a period.
+
+    Attributes:
+        total: sum of the valid values.
+        negative: how many of the valid values are below zero.
+        validity, verification: number of values by code; by verification of the valid ones only.
+    """
+
+    series: Series
+    period: str
+    start: datetime
+    end: datetime
+    n_valid: int = 0
+    total: float = 0.0
+    negative: int = 0
+    validity: dict[str, int] = field(default_factory=dict)
+    verification: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def n_expected(self) -> int | None:
+        """How many values a complete period has."""
+        step = self.series.step
+        return None if step is None else int((self.end - self.start) / step)
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the expected values that are there and valid. A series denser than it says is complete, not more."""
+        expected = self.n_expected
+        return min(1.0, self.n_valid / expected) if expected else None
+
+    @property
+    def mean(self) -> float | None:
+        """Mean of the valid values, or None without any."""
+        return self.total / self.n_valid if self.n_valid else None
+
+    def summary(self, *, used: bool) -> dict[str, Any]:
+        """Return what the quality of a value says of a series that it was computed from or could have been."""
+        return {
+            "datastream": self.series.code,
+            "dataset": self.series.dataset.name,
+            "averaging": self.series.averaging,
+            "zone": str(self.series.zone),
+            "n_valid": self.n_valid,
+            "n_expected": self.n_expected,
+            "coverage": self.coverage,
+            "mean": self.mean,
+            "validity": self.validity,
+            "verification": self.verification,
+            "negative": self.negative,
+            "used": used,
+        }
+
+
+def find(
+    conn: psycopg.Connection[Any], snapshot: Snapshot, observed_property: str | None = None
+) -> list[Series]:
+    """Return the datastreams that a snapshot sees, of one observed property or of all, in a stable order."""
+    datasets = snapshot.of_shape("observation")
+    by_id = {d.dataset_id: d for d in datasets}
+    d, s = t.datastream.c, t.datastream_state.c
+    statement = (
+        select(
+            d.id,
+            d.code,
+            t.thing.c.code.label("thing"),
+            d.observed_property,
+            d.unit,
+            d.averaging,
+            d.zone,
+            d.dataset_id,
+        )
+        .join_from(
+            t.datastream, t.datastream_state, and_(s.datastream_id == d.id, s.dataset_id == d.dataset_id)
+        )
+        .join(t.thing, t.thing.c.id == d.thing_id)
+        .where(visible.datastream_states(snapshot, datasets))
+        .order_by(t.thing.c.code, d.observed_property, d.dataset_id, d.code)
+    )
+    if observed_property is not None:
+        statement = statement.where(d.observed_property == observed_property)
+    return [
+        Series(
+            id=r["id"],
+            code=r["code"],
+            thing=r["thing"],
+            observed_property=r["observed_property"],
+            unit=r["unit"],
+            averaging=r["averaging"],
+            zone=fixed_zone(r["zone"]),
+            dataset=by_id[r["dataset_id"]],
+        )
+        for r in rows(conn, statement)
+    ]
+
+
+def fixed_zone(name: str) -> timezone:
+    """Return the fixed zone that a name stands for; UTC for a zone with summer time, in which a year has no fixed hours."""
+    zone = parse_zone(name)
+    return zone if isinstance(zone, timezone) else UTC
+
+
+def count(
+    conn: psycopg.Connection[Any],
+    snapshot: Snapshot,
+    series: Sequence[Series],
+    periods: Sequence[str],
+    valid_from_code: int,
+) -> list[Count]:
+    """Count and sum what each series holds in each period, in one statement for all of them.
+
+    Args:
+        conn: a connection in the transaction in which the snapshot was resolved.
+        snapshot: the state to read.
+        series: the series.
+        periods: the periods, each resolved in the zone of the series.
+        valid_from_code: least code of validity that counts as valid.
+
+    Returns:
+        One element for each series and period, empty ones too, in the order given.
+    """
+    wanted: list[Count] = []
+    for s in series:
+        for text in periods:
+            period = resolve(text, s.zone)
+            wanted.append(Count(s, text, period.start, period.end))
+    if not wanted:
+        return wanted
+    instants = ARRAY(TIMESTAMP(timezone=True))
+    unit = (
+        func.unnest(
+            cast([w.series.id for w in wanted], ARRAY(Integer)),
+            cast([w.start for w in wanted], instants),
+            cast([w.end for w in wanted], instants),
+        )
+        .table_valued(
+            column("datastream_id", Integer),
+            column("start"),
+            column("end"),
+            with_ordinality="ordinal",
+            name="unit",
+        )
+        .render_derived()
+    )
+    used = {s.dataset.name: s.dataset for s in series}
+    obs = visible.observations(snapshot, list(used.values()))
+    statement = (
+        select(
+            cast(unit.c.ordinal, BigInteger).label("ordinal"),
+            obs.c.validity,
+            obs.c.verification,
+            func.count().label("n"),
+            func.sum(obs.c.value).label("total"),
+            func.count().filter(obs.c.value < 0).label("negative"),
+        )
+        .select_from(unit)
+        .join(
+            obs,
+            and_(
+                obs.c.datastream_id == unit.c.datastream_id,
+                obs.c.time >= unit.c.start,
+                obs.c.time < unit.c.end,
+            ),
+        )
+        # Constants, so that the planner leaves the other years' partitions alone.
+        .where(
+            obs.c.time >= literal(min(w.start for w in wanted)),
+            obs.c.time < literal(max(w.end for w in wanted)),
+        )
+        .group_by(unit.c.ordinal, obs.c.validity, obs.c.verification)
+        .order_by(unit.c.ordinal, obs.c.validity, obs.c.verification)
+    )
+    totals: dict[int, list[float]] = {}
+    for r in rows(conn, statement):
+        found = wanted[r["ordinal"] - 1]
+        code = str(r["validity"])
+        found.validity[code] = found.validity.get(code, 0) + r["n"]
+        if r["validity"] < valid_from_code:
+            continue
+        found.n_valid += r["n"]
+        found.negative += r["negative"]
+        level = str(r["verification"])
+        found.verification[level] = found.verification.get(level, 0) + r["n"]
+        totals.setdefault(r["ordinal"], []).append(r["total"])
+    for ordinal, parts in totals.items():
+        wanted[ordinal - 1].total = math.fsum(parts)
+    return wanted
+
+
+def best(counts: Sequence[Count], averaging: Sequence[str]) -> Count:
+    """Return the series that speaks for a station: the preferred averaging that has valid data, then the best coverage.
+
+    Args:
+        counts: what the series of one station and observed property hold in one period; not empty.
+        averaging: the averagings, the preferred first.
+    """
+    return min(
+        counts,
+        key=lambda c: (
+            c.n_valid == 0,
+            averaging.index(c.series.averaging),
+            -(c.coverage or 0.0),
+            c.series.dataset.dataset_id,
+            c.series.code,
+        ),
+    )
