@@ -20,7 +20,7 @@ from pydantic import Field
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from ldt.errors import RecipeError, SourceError
+from ldt.errors import HostileSource, RecipeError, SourceError
 from ldt.sources.batches import Options, check_options, column_names
 from ldt.sources.gml_crs import parse_srs_name
 from ldt.sources.gml_geometry import GmlGeometryError, geometry_wkb, local_name
@@ -29,6 +29,7 @@ from ldt.sources.gml_paths import (
     FoundGeometry,
     LocationPath,
     Place,
+    TooDeepError,
     Walk,
     first_srs_name,
     parse_path,
@@ -84,6 +85,7 @@ class GmlReader:
                 remedy="call it something else than _row, _file, _type, gml_id, geometry, raw",
             )
         reading = _Reading(
+            file=path.name,
             names=names,
             paths=[parse_path(p) for p in chosen.paths.values()],
             geometry=parse_path(chosen.geometry) if chosen.geometry else None,
@@ -102,7 +104,7 @@ class GmlReader:
 
     def describe(self, path: Path) -> Description:
         """Tell the feature types, reading the whole file once."""
-        reading = _Reading(names=[], paths=[], geometry=None)
+        reading = _Reading(file=path.name, names=[], paths=[], geometry=None)
         members = Members(path)
         layers: dict[str, LayerDescription] = {}
         bounds: dict[str, list[float]] = {}
@@ -139,6 +141,7 @@ class GmlReader:
 class _Reading:
     """The records of the batch that is being made, by column."""
 
+    file: str
     names: list[str]
     paths: list[LocationPath]
     geometry: LocationPath | None
@@ -158,7 +161,10 @@ class _Reading:
         place = self.places.get(feature.tag)
         if place is None:
             place = self.places[feature.tag] = Place((), self.paths, None, feature.tag)
-        walk = Walk(feature, place, self.paths)
+        try:
+            walk = Walk(feature, place, self.paths)
+        except TooDeepError as e:
+            raise HostileSource(str(e), where=self.file, remedy="do not trust this file") from e
         chosen = self._choose(walk)
         wkb, problem = None, None
         if chosen is not None:

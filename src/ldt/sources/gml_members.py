@@ -14,7 +14,7 @@ from lxml import etree
 
 from ldt.errors import HostileSource, SourceError
 from ldt.sources.gml_geometry import local_name
-from ldt.sources.gml_paths import TooDeepError, first_srs_name
+from ldt.sources.gml_paths import first_srs_name
 from ldt.sources.gml_prolog import check_prolog
 
 _AGAIN = "get it again from where it came"
@@ -52,8 +52,6 @@ class Members:
                 where=self.path.name,
                 remedy=_AGAIN,
             ) from e
-        except TooDeepError as e:
-            raise HostileSource(str(e), where=self.path.name, remedy="do not trust this file") from e
 
     @contextmanager
     def _parse(self, **how: Any) -> Iterator[Any]:
@@ -154,7 +152,9 @@ class Members:
             return None
         if every and local_name(parent.tag) in _MANY and self._is_collection(parent.getparent()):
             return [element]
-        if local_name(element.tag) in _ONE | _MANY and self._is_collection(parent):
+        # What stands in the member elements of many was given one by one.
+        containers = _ONE if every else _ONE | _MANY
+        if local_name(element.tag) in containers and self._is_collection(parent):
             return list(element)
         return None
 

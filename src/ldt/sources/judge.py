@@ -44,7 +44,7 @@ def judge(crs: DeclaredCrs | None, bounds: Sequence[float] | None) -> tuple[Exte
         problems.append(f"{crs.text!r} does not tell the order of the axes")
     if _meets(straight, expected) and (_meets(straight, EUROPE) or not _meets(other, EUROPE)):
         return straight, problems
-    if _meets(other, expected):
+    if other is not None and _meets(_centre(other), expected):
         where = name if not _meets(straight, expected) else "Europe"
         return other, [
             *problems,
@@ -70,6 +70,12 @@ def _meets(extent: Extent | None, area: Extent) -> bool:
     across = west > east  # an area of use over the date line
     in_longitude = across or (extent[0] <= east and extent[2] >= west)
     return in_longitude and extent[1] <= north and extent[3] >= south
+
+
+def _centre(extent: Extent) -> Extent:
+    """Return the middle of an extent as one: swapped nonsense often spans the world, and so meets everything."""
+    x, y = (extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2
+    return x, y, x, y
 
 
 def _extent(crs: CRS, bounds: Sequence[float], order: AxisOrder) -> Extent | None:
