@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from ldt.harmonise.observations import ObservationHarmoniser
 from ldt.harmonise.recipe import Recipe, load_recipe
 from ldt.model.observation import OBSERVATION_SCHEMA
 from ldt.model.outcome import Outcome, Tally
+from ldt.sources import read
 from ldt.sources.source import Batch
 
 HOUR = timedelta(hours=1)
@@ -521,6 +524,23 @@ def test_the_parquet_layout() -> None:
     assert (stream.thing, stream.observed_property) == ("DE/SPO.DE_DENW053_NO2_dataGroup1", "NO2")
     assert (stream.unit, stream.averaging, stream.zone) == ("ug/m3", "PT1H", "+01:00")
     assert stream.properties["country"] == "DE"
+
+
+def test_a_parquet_file_through_its_reader(tmp_path: Path) -> None:
+    table = eea_table(25_000, seed=1).drop_columns(["_row"])
+    path = tmp_path / "SPO.DE_DENW053_NO2_dataGroup1.parquet"
+    pq.write_table(table, path)
+    made = load_recipe("eea/air-quality-parquet")
+    chunks, tally = run(made, *read(made.source.reader, path, made.source.options))
+    assert tally.accepted == tally.read == 25_000
+    values = [r["value"] for r in rows(chunks)]
+    assert values == [float(v) for v in table.column("Value").to_pylist()]
+    assert [r["source_row"] for r in rows(chunks)] == list(range(25_000))
+
+
+def test_more_records_than_a_row_number_can_count() -> None:
+    with pytest.raises(CheckError, match="more than 2,147,483,647 records"):
+        run(recipe(), batch(2**31, station="A", t=hours(0), value=[1.0]))
 
 
 def test_flagged_values_of_the_eea_are_kept_with_their_flag() -> None:
