@@ -84,7 +84,7 @@ def good(base: str, path: str, query: dict[str, str]) -> Answer:
         case ["indicators", *rest]:
             return _indicator(rest, query)
         case ["vocabularies"]:
-            entry = {"id": "dpsir", "title": {"en": "DPSIR"}, "source": "EEA"}
+            entry: dict[str, Any] = {"id": "dpsir", "title": {"en": "DPSIR"}, "source": "EEA"}
             entry |= {"links": [{"rel": "self", "href": "vocabularies/dpsir"}]}
             return Answer({"vocabularies": [entry]})
         case ["vocabularies", "dpsir"]:
@@ -188,6 +188,9 @@ def _indicator(rest: list[str], query: dict[str, str]) -> Answer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet: else each answer waits 40 ms for a delayed acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
     server: Endpoint
 
     def do_GET(self) -> None:

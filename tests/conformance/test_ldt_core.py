@@ -97,6 +97,11 @@ def reversed_once(body: Any) -> None:
         body["features"].reverse()
 
 
+def renamed(body: Any) -> None:
+    _calls.append(1)
+    body["features"][0]["id"] = f"renamed {len(_calls)}"
+
+
 def swap(body: Any) -> None:
     for feature in body.get("features", [body]):
         if feature["geometry"]:
@@ -104,8 +109,7 @@ def swap(body: Any) -> None:
 
 
 def first_again(body: Any) -> None:
-    if body["links"][-1]["rel"] != "next":
-        body["features"] = [{"type": "Feature", "id": "sites.a~2F0:x", "geometry": None, "properties": {}}]
+    body["features"].append({"type": "Feature", "id": "sites.a~2F0:x", "geometry": None, "properties": {}})
 
 
 def last_page_lost(body: Any) -> None:
@@ -226,7 +230,7 @@ BROKEN: dict[str, list[Any]] = {
     "/conf/snapshots/named": [at("/", put("snapshot", value={"revision": "3", "id": "tiny@3"}))],
     "/conf/snapshots/features": [at(ITEMS, reversed_once, only=lambda q: "at" in q)],
     "/conf/snapshots/values": [at("share/values", alternating, only=lambda q: "at" in q)],
-    "/conf/snapshots/token": [at(ITEMS, lambda b: put("features", 0, "id", value=f"{len(_calls)}-{_calls.append(1)}")(b), only=lambda q: q.get("limit") == "1" and "offset" in q)],
+    "/conf/snapshots/token": [at(ITEMS, renamed, only=lambda q: q.get("limit") == "1" and "offset" in q)],
     "/conf/snapshots/unknown": [instead(_is(ITEMS, at="999999999"), status=200, body=EMPTY)],
 }  # fmt: skip
 

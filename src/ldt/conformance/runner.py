@@ -181,7 +181,7 @@ class _Run:
         if test.kind == "manual":
             return Outcome.CANT_TELL, "a person has to judge this", None
         for prerequisite in test.prerequisites:
-            if self.results[prerequisite].outcome is not Outcome.PASSED:
+            if self.results[prerequisite].outcome not in (Outcome.PASSED, Outcome.INAPPLICABLE):
                 return Outcome.UNTESTED, f"needs {prerequisite}, which did not pass", None
         values: dict[str, Any] = {}
         for name in sorted(_variables(test.steps) & self.specification.parameters.keys()):

@@ -22,7 +22,8 @@ OPERATORS = frozenset(
         "equals",
         "not_equals",
         "one_of",
-        "contains", "excludes",
+        "contains",
+        "excludes",
         "matches",
         "at_least",
         "at_most",
@@ -57,7 +58,7 @@ def _named(document: Any, path: list[Any]) -> str | None:
     node, identifier, rest = document, None, path
     for position, step in enumerate(path):
         node = node[step]
-        if isinstance(node, dict) and isinstance(node.get("id"), str):
+        if isinstance(node, dict) and str(node.get("id")).startswith("/"):
             identifier, rest = node["id"], path[position + 1 :]
     return f"{identifier} /{'/'.join(map(str, rest))}" if identifier else None
 
