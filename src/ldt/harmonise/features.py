@@ -293,7 +293,7 @@ class FeatureHarmoniser:
         self, table: dict[str, pa.Array], columns: dict[str, pa.Array], rejected: Problems
     ) -> dict[int, tuple[int, str]]:
         """Return position → (row of the record that it repeats, message); note those that contradict an earlier one."""
-        rows, digests, fids = (table[n].to_pylist() for n in ("source_row", "digest", "fid"))
+        rows, contents, fids = (table[n].to_pylist() for n in ("source_row", "digest", "fid"))
         keys = self._keys(table, columns)
         alike = (
             digests({n: table[n] for n in ("valid_from", "valid_to", "properties", "geometry")}).to_pylist()
@@ -301,7 +301,7 @@ class FeatureHarmoniser:
             else []
         )
         repeats: dict[int, tuple[int, str]] = {}
-        for i, (fid, row, digest) in enumerate(zip(fids, rows, digests, strict=True)):
+        for i, (fid, row, digest) in enumerate(zip(fids, rows, contents, strict=True)):
             if i in rejected.found:
                 continue
             before, what = self._seen.meet(fid, First(row, self._source, digest)), f"identifier {fid}"

@@ -193,10 +193,11 @@ def _make_valid(
 
 
 def _of_dimension(geometry: Any, dimension: int) -> Any:
-    """Return the parts of a geometry that have a dimension (2 = areas), None if there are none."""
+    """Return the parts of a geometry that have a dimension (2 = areas) as a valid geometry, None if that leaves nothing."""
     if geometry.is_empty:
         return None
-    if shapely.get_dimensions(geometry) == dimension and geometry.geom_type != "GeometryCollection":
-        return geometry
     parts = [p for p in shapely.get_parts(geometry) if shapely.get_dimensions(p) == dimension]
-    return shapely.union_all(parts) if parts else None
+    if geometry.geom_type == "GeometryCollection" or not geometry.is_valid:
+        # GEOS's `structure` method leaves areas apart that share an edge, which are only valid as one.
+        geometry = shapely.union_all(parts)
+    return geometry if not geometry.is_empty and geometry.is_valid else None
