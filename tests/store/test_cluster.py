@@ -21,11 +21,12 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from ldt.errors import ClusterError, Conflict, DiskFull, PostgisMissing
+from ldt.errors import ClusterError, Conflict, DiskFull, PostgisMissing, StoreError
 from ldt.settings import settings
 from ldt.store import cluster_settings, initdb
 from ldt.store.binaries import find_binaries
 from ldt.store.cluster import Cluster, Status, database_url
+from ldt.store.connect import connect, translated
 from ldt.store.process import Owner, failure, locked, read_pid_file, server_owner, serves, surely_stale
 
 ROOT = os.geteuid() == 0
@@ -473,7 +474,14 @@ def test_the_environment_of_the_caller_does_not_matter(
     }.items():
         monkeypatch.setenv(name, value)
     cluster = Cluster(short_folder / "pg", for_tests=True)
-    url = cluster.up().url
+    running = cluster.up()
+    url = running.url
+    if Path("/proc/self/environ").exists():
+        inherited = Path(f"/proc/{running.pid}/environ").read_bytes().decode().split("\0")
+        names = {variable.split("=")[0] for variable in inherited}
+        # The server sets some PG* for itself; PROJ_* of a Python environment would name data of another version.
+        assert names & {"PROJ_DATA", "PROJ_LIB", "PGOPTIONS", "PGPORT", "LANG"} == set()
+        assert "LC_ALL=C" in inherited
     monkeypatch.delenv("PGOPTIONS")
     monkeypatch.delenv("PGPORT")
     assert (
@@ -602,6 +610,26 @@ def test_a_disk_that_is_full_at_the_start_is_told_and_space_heals_it(
     assert cluster.status().state == "stopped"
     (disk / "filler").unlink()
     assert cluster.up().started
+
+
+@as_root
+def test_a_disk_that_fills_up_at_work_is_told_and_loses_nothing(
+    small_disk: Callable[[int], Path], pristine: Path
+) -> None:
+    disk = small_disk(120)
+    subprocess.run(["cp", "-a", pristine, disk / "pg"], check=True)
+    cluster = Cluster(disk / "pg")
+    url = cluster.up().url
+    with connect(url) as connection:
+        connection.execute("SET synchronous_commit = on; CREATE TABLE kept AS SELECT 42 AS answer")
+        fill = "CREATE TABLE much AS SELECT n, repeat(md5(n::text), 8) AS text FROM generate_series(1, 1000000) AS n"
+        # Either the statement is refused, or the log has no room and the server ends itself to be safe.
+        with pytest.raises(StoreError) as caught, translated():
+            connection.execute(fill)
+        assert isinstance(caught.value, DiskFull) or "cannot be reached" in str(caught.value)
+    cluster.down()
+    subprocess.run(["mount", "-o", "remount,size=400m", disk], check=True)
+    assert ask(cluster.up().url, "SELECT answer FROM kept") == 42
 
 
 def test_the_most_telling_line_of_a_failure_is_told() -> None:

@@ -88,8 +88,7 @@ def run(args: Sequence[str]) -> int:
         code = _command(args)
         sys.stdout.flush()
     except BrokenPipeError:
-        _let_go_of_output()
-        return 1
+        return 1  # the reader has gone (`ldt … | head`), which is his right
     return code
 
 
@@ -158,34 +157,23 @@ def _fault(error: Exception) -> int:
 
 
 def _log_fault(error: Exception) -> Path | None:
+    """Append the traceback to the log in the data directory, or write it to a new temporary file; return which."""
     text = "".join(traceback.format_exception(error))
     entry = f"{datetime.now(UTC).isoformat(timespec='seconds')} ldt {' '.join(sys.argv[1:])}\n{text}\n"
-    for folder in _log_folders():
-        log = folder / "ldt.log"
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            if log.exists() and log.stat().st_size > _LOG_BYTES:
-                log.replace(log.with_suffix(".log.1"))
-            # Arguments and messages may hold what others must not read.
-            with open(
-                log, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)
-            ) as file:
-                file.write(entry)
-            return log
-    return None
-
-
-def _log_folders() -> list[Path]:
-    folders = [Path(tempfile.gettempdir()) / f"ldt-log-{os.getuid()}"]
     with contextlib.suppress(Exception):  # settings that cannot be read may be the very fault
         from ldt.settings import settings
 
-        folders.insert(0, settings().data_dir)
-    return folders
-
-
-def _let_go_of_output() -> None:
-    """Let the interpreter end quietly after the reader of our output has gone (`ldt … | head`)."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+        log = settings().data_dir / "ldt.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists() and log.stat().st_size > _LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        # Arguments and messages may hold what others must not read.
+        with open(log, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(entry)
+        return log
+    with contextlib.suppress(OSError):
+        handle, name = tempfile.mkstemp(prefix="ldt-", suffix=".log")
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(entry)
+        return Path(name)
+    return None
