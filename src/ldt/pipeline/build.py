@@ -14,7 +14,6 @@ from ldt.pipeline.ingest import Ingested, Progress, ingest
 from ldt.pipeline.manifest import Listed, Manifest, load_manifest, resolve
 from ldt.store import snapshots, twins
 from ldt.store.connect import connect, translated
-from ldt.timerange import parse_period
 
 #: Told what begins: (what it is, how many of how many).
 Step = Callable[[str, int, int], None]
@@ -105,7 +104,6 @@ def _dataset_id(conn: Any, twin_id: int, entry: Listed) -> int:
 
 def compute(url: str, twin: str, manifest: Manifest) -> list[dict[str, Any]]:
     """Compute the indicators that a manifest asks for, on the newest state of the twin."""
-    periods = [parse_period(p) for p in manifest.periods]
     with connect(url, application="ldt indicators") as conn, translated(), conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         snapshot = snapshots.resolve(conn, twin, OPERATOR)

@@ -86,32 +86,38 @@ class FeatureRows:
         return Changes(added=self._rows)
 
     def _difference(self) -> Changes:
-        c, p = self._conn, self._partition
-        c.execute("CREATE INDEX ON feature_stage (fid)")
+        """Compare by identifier and digest, then write: close what is gone or different, add what is new or different."""
+        c, p, v = self._conn, self._partition, sql.Literal(self._version)
         c.execute("ANALYZE feature_stage")
-        closed = c.execute(
+        c.execute(
             sql.SQL(
-                "UPDATE {p} f SET until = {v} WHERE f.until IS NULL AND NOT EXISTS"
-                " (SELECT FROM feature_stage s WHERE s.fid = f.fid AND s.digest = f.digest)"
-            ).format(p=p, v=sql.Literal(self._version))
-        ).rowcount
+                "CREATE TEMP TABLE feature_difference ON COMMIT DROP AS SELECT s.fid AS new, f.fid AS old"
+                " FROM feature_stage s FULL JOIN (SELECT fid, digest FROM {p} WHERE until IS NULL) f ON f.fid = s.fid"
+                " WHERE s.digest IS DISTINCT FROM f.digest"
+            ).format(p=p)
+        )
+        c.execute("ANALYZE feature_difference")
+        c.execute(
+            sql.SQL(
+                "UPDATE {p} f SET until = {v} FROM feature_difference d WHERE f.fid = d.old AND f.until IS NULL"
+            ).format(p=p, v=v)
+        )
         columns = sql.SQL(
             "twin_id, dataset_id, fid, since, until, feature_type, namespace, local_id, version_id, geom, valid_from, valid_to,"
             " properties, raw, digest, source_id, source_row"
         )
-        written = c.execute(
+        c.execute(
             sql.SQL(
-                "INSERT INTO {p} ({columns}) SELECT {columns} FROM feature_stage s WHERE NOT EXISTS"
-                " (SELECT FROM {p} f WHERE f.fid = s.fid AND f.until IS NULL)"
+                "INSERT INTO {p} ({columns}) SELECT {columns} FROM feature_stage s WHERE s.fid IN"
+                " (SELECT new FROM feature_difference)"
             ).format(p=p, columns=columns)
-        ).rowcount
+        )
         row = c.execute(
-            sql.SQL(
-                "SELECT count(*) FROM {p} o JOIN {p} n ON n.fid = o.fid AND n.since = o.until WHERE o.until = {v}"
-            ).format(p=p, v=sql.Literal(self._version))
+            "SELECT count(*) FILTER (WHERE old IS NULL), count(*) FILTER (WHERE old IS NOT NULL AND new IS NOT NULL),"
+            " count(*) FILTER (WHERE new IS NULL) FROM feature_difference"
         ).fetchone()
-        changed = row[0] if row else 0
-        return Changes(added=written - changed, changed=changed, removed=closed - changed)
+        assert row is not None  # noqa: S101 - an aggregate always returns a row
+        return Changes(added=row[0], changed=row[1], removed=row[2])
 
 
 def _polygon(conn: psycopg.Connection[Any], envelope: bytes | None) -> bytes | None:
