@@ -412,6 +412,7 @@ def test_real_counts(real_data: Path, rows: Rows, name: str, feature: str, count
     assert len(rows("gml", real_data / "inspire" / name, feature=[feature])) == count
 
 
+@pytest.mark.filterwarnings("ignore:Field with same name:RuntimeWarning")
 @pytest.mark.parametrize(
     "name",
     [

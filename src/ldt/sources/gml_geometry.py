@@ -148,6 +148,8 @@ def _coordinates(element: Any) -> Line:
     rows = []
     for token in (element.text or "").split(None if space.isspace() else space):
         parts = [p for p in token.strip().split(comma) if p]
+        if not parts:
+            continue
         try:
             rows.append([float(p.replace(decimal, ".")) for p in parts[:2]])
         except ValueError as e:
