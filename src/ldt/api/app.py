@@ -1,0 +1,100 @@
+"""The service: the standards that are mounted, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from ldt import __version__
+from ldt.api import errors
+from ldt.api.context import Service
+from ldt.api.datasets import datasets
+from ldt.api.features import features
+from ldt.api.http import PlainAddresses
+from ldt.api.observations import observations
+from ldt.api.security import Caller, everyone
+from ldt.api.service import service
+from ldt.api.twin import twin
+from ldt.settings import settings
+from ldt.store.connect import pool
+
+
+class Standard(Protocol):
+    """A folder of the API: its routes, and the conformance classes that they bear out."""
+
+    CONFORMANCE: tuple[str, ...]
+    router: APIRouter
+
+
+STANDARDS: tuple[Standard, ...] = (service, twin, features, datasets, observations)
+
+
+def create_app(
+    url: str | None = None,
+    *,
+    standards: Sequence[Standard] = STANDARDS,
+    caller: Caller = everyone,
+    connections: int = 16,
+) -> FastAPI:
+    """Return the application. Nothing is read from the database before the first request.
+
+    Args:
+        url: address of the database; without it `LDT_DATABASE_URL`, else the private database, which is started.
+        standards: what is mounted; the conformance classes are those of these.
+        caller: tells what the caller of a request may see.
+        connections: how many the process opens at most. A request waits five seconds for one, then gets 503.
+
+    Raises:
+        StoreError: no address is given and there is no private database.
+    """
+    if url is None:
+        from ldt.store.cluster import database_url
+
+        url = database_url()
+    connection_pool = pool(url, statement_timeout=settings().statement_timeout, size=connections)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Without waiting: the service also starts while the database is away, and says so.
+        await anyio.to_thread.run_sync(lambda: connection_pool.open(wait=False))
+        try:
+            yield
+        finally:
+            await anyio.to_thread.run_sync(connection_pool.close)
+
+    app = FastAPI(
+        title=service.TITLE,
+        version=__version__,
+        description="Data of local digital twins through open standards.",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = Service(connection_pool, caller, _classes(standards))
+    for standard in standards:
+        app.include_router(standard.router)
+    errors.install(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)
+    app.add_middleware(PlainAddresses)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "OPTIONS"],
+        allow_headers=["*"],
+        expose_headers=["Content-Crs", "ETag", "Link", "Retry-After"],
+        max_age=86400,
+    )
+    return app
+
+
+def _classes(standards: Sequence[Standard]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(c for s in standards for c in s.CONFORMANCE))

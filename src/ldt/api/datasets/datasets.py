@@ -1,0 +1,129 @@
+"""`/twins/{twin}/datasets`: licence, origin, versions, sources and the outcomes of records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from ldt.api import documents, html, links, openapi
+from ldt.api.context import reading
+from ldt.api.datasets import client
+from ldt.api.datasets.request import FORMS, TABLE_FORMS, DatasetName, WhichOutcome, outcome
+from ldt.api.negotiate import JSON, negotiate
+from ldt.api.paging import read_token, write_token
+from ldt.api.parameters import At, F, Limit, PageToken, Twin, cut, only_known
+from ldt.api.respond import Page, answer
+from ldt.api.twin.twin import trail
+
+CONFORMANCE: tuple[str, ...] = ()
+
+router = APIRouter(dependencies=[Depends(only_known)], tags=["datasets"])
+
+_LISTED = (
+    "name", "title", "shape", "feature_type", "publisher", "licence", "licence_uri", "origin", "data_stage", "themes",
+    "anatomy", "dpsir", "update_frequency", "version", "committed", "time_first", "time_last", "outcomes",
+)  # fmt: skip
+
+
+def _trail(request: Request, twin: str, name: str | None = None) -> list[tuple[str, str]]:
+    found = [*trail(request, twin), ("Data sets", links.url(request, "twins", twin, "datasets"))]
+    return found if name is None else [*found, (name, links.url(request, "twins", twin, "datasets", name))]
+
+
+@router.get("/twins/{twin}/datasets", responses=openapi.says(documents.DatasetList, *TABLE_FORMS))
+def datasets(request: Request, twin: Twin, at: At = None, f: F = None) -> Response:
+    """The data sets of a twin: licence, origin, update frequency, version, outcomes of their records."""
+    chosen = negotiate(request, f, TABLE_FORMS)
+    with reading(request, twin, at) as seen:
+        found = client.datasets(seen)
+    rows = []
+    for one in found:
+        to = links.url(request, "twins", twin, "datasets", one["name"])
+        rows.append({k: one[k] for k in _LISTED} | {"links": [links.link(to, "item", JSON, one["name"])]})
+    document = {
+        "snapshot": seen.snapshot.id,
+        "datasets": rows,
+        "links": links.own(request, chosen, TABLE_FORMS),
+    }
+    flat = [{k: v for k, v in row.items() if k != "links"} for row in rows]
+    return answer(request, document, chosen, Page("Data sets", _trail(request, twin)[:-1]), rows=flat)
+
+
+@router.get("/twins/{twin}/datasets/{dataset}", responses=openapi.says(documents.Dataset, *FORMS))
+def dataset(request: Request, twin: Twin, dataset: DatasetName, at: At = None, f: F = None) -> Response:
+    """One data set: description, version, the five outcomes, sources with their digests, how its CRS was judged."""
+    chosen = negotiate(request, f, FORMS)
+    with reading(request, twin, at) as seen:
+        found = client.dataset(seen, dataset)
+
+    def to(*parts: str) -> str:
+        return links.url(request, "twins", twin, *parts)
+
+    ways = [
+        links.link(to("datasets", dataset, "versions"), "version-history", JSON, "Versions"),
+        links.link(
+            to("datasets", dataset, "outcomes"), "outcomes", JSON, "Records that were not simply accepted"
+        ),
+    ]
+    if found["feature_type"]:
+        ways.append(links.link(to("collections", found["feature_type"]), "data", JSON, "The collection"))
+    elif found["shape"] == "observation":
+        ways.append(links.link(to("datastreams"), "data", JSON, "Datastreams"))
+    if found["licence_uri"]:
+        ways.append(links.link(found["licence_uri"], "license", None, found["licence"]))
+    document: dict[str, Any] = {
+        **found,
+        "snapshot": seen.snapshot.id,
+        "links": [*links.own(request, chosen, FORMS), *ways],
+    }
+    title = html.say(found["title"], html.languages(request))
+    return answer(request, document, chosen, Page(title, _trail(request, twin)))
+
+
+@router.get(
+    "/twins/{twin}/datasets/{dataset}/versions", responses=openapi.says(documents.VersionList, *TABLE_FORMS)
+)
+def versions(request: Request, twin: Twin, dataset: DatasetName, at: At = None, f: F = None) -> Response:
+    """The versions of a data set, newest first, with what each changed. The `revision` of one can be given as `at`."""
+    chosen = negotiate(request, f, TABLE_FORMS)
+    with reading(request, twin, at) as seen:
+        found = client.versions(seen, dataset)
+    document = {
+        "dataset": dataset,
+        "snapshot": seen.snapshot.id,
+        "versions": found,
+        "links": links.own(request, chosen, TABLE_FORMS),
+    }
+    return answer(request, document, chosen, Page("Versions", _trail(request, twin, dataset)), rows=found)
+
+
+@router.get(
+    "/twins/{twin}/datasets/{dataset}/outcomes", responses=openapi.says(documents.OutcomeList, *TABLE_FORMS)
+)
+def outcomes(
+    request: Request,
+    twin: Twin,
+    dataset: DatasetName,
+    outcome_: WhichOutcome = None,
+    limit: Limit = 100,
+    at: At = None,
+    token: PageToken = None,
+    f: F = None,
+) -> Response:
+    """The records that were repaired, rejected, found twice or lie outside: which, and why."""
+    chosen = negotiate(request, f, TABLE_FORMS)
+    start = read_token(request, token, (str, str, int))
+    which, limit = outcome(outcome_), cut(limit)
+    with reading(request, twin, at, start) as seen:
+        after = (start.position[0], start.position[1], start.position[2]) if start else None
+        found = client.outcomes(seen, dataset, which, limit + 1, after)
+    more, found = len(found) > limit, found[:limit]
+    ways = links.own(request, chosen, TABLE_FORMS)
+    if more:
+        last = found[-1]
+        position = (last["outcome"], last["source_digest"], last["row"])
+        to = links.here(request, token=write_token(request, seen.snapshot.revision, position))
+        ways.append(links.link(to, "next", chosen, "Next page"))
+    document = {"dataset": dataset, "snapshot": seen.snapshot.id, "records": found, "links": ways}
+    return answer(request, document, chosen, Page("Outcomes", _trail(request, twin, dataset)), rows=found)

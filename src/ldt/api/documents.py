@@ -1,0 +1,178 @@
+"""The documents that the service sends, as the OpenAPI description states them.
+
+Answers are made from dicts and bytes; a test holds what is sent against these models.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class Link(_Document):
+    """A link (RFC 8288)."""
+
+    href: str
+    rel: str
+    type: str | None = None
+    title: str | None = None
+
+
+class Linked(_Document):
+    """A document with links to itself, to its other forms and onwards."""
+
+    links: list[Link]
+
+
+class Problem(_Document):
+    """What went wrong (RFC 9457): where, and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    where: str | None = None
+    remedy: str | None = None
+    instance: str | None = None
+
+
+class Health(_Document):
+    """Whether the service can do its work."""
+
+    status: Literal["ok", "unavailable"]
+    database: str
+    version: str
+    twins: int | None = None
+
+
+class Conformance(Linked):
+    """Conformance classes that the service claims."""
+
+    conforms_to: list[str] = Field(alias="conformsTo")
+
+
+class Landing(Linked):
+    """The entry to the service or to one twin."""
+
+    title: str
+    description: str | None = None
+
+
+class TwinList(Linked):
+    """The twins that are served."""
+
+    twins: list[dict[str, Any]]
+
+
+class Collection(Linked):
+    """A harmonised feature type of a twin, over all its data sets."""
+
+    id: str
+    title: str
+    description: str | None = None
+    extent: dict[str, Any] | None = None
+    item_type: Literal["feature"] = Field(alias="itemType")
+    crs: list[str]
+
+
+class Collections(Linked):
+    """The collections of a twin."""
+
+    collections: list[Collection]
+
+
+class Feature(_Document):
+    """A GeoJSON feature (RFC 7946)."""
+
+    type: Literal["Feature"]
+    id: str
+    geometry: dict[str, Any] | None
+    properties: dict[str, Any]
+
+
+class FeatureCollection(Linked):
+    """A page of features. `numberMatched` is exact; where only an estimate is known it is `numberMatchedEstimate`."""
+
+    type: Literal["FeatureCollection"]
+    features: list[Feature]
+    number_returned: int = Field(alias="numberReturned")
+    number_matched: int | None = Field(None, alias="numberMatched")
+    number_matched_estimate: int | None = Field(None, alias="numberMatchedEstimate")
+    time_stamp: datetime = Field(alias="timeStamp")
+    snapshot: str
+
+
+class DatasetList(Linked):
+    """The data sets of a twin."""
+
+    datasets: list[dict[str, Any]]
+
+
+class Outcomes(_Document):
+    """What became of the records that were read: the five add up to `read`; rows made of them are counted apart."""
+
+    read: int
+    accepted: int
+    repaired: int
+    rejected: int
+    duplicate: int
+    outside: int
+    derived: int
+    missing: int
+
+
+class Dataset(Linked):
+    """A data set: description, version, outcomes, sources."""
+
+    name: str
+    title: dict[str, str]
+    licence: str
+    version: int
+    outcomes: Outcomes
+    sources: list[dict[str, Any]]
+
+
+class VersionList(Linked):
+    """Versions of a data set, newest first."""
+
+    versions: list[dict[str, Any]]
+
+
+class OutcomeList(Linked):
+    """Records that were not simply accepted, and why."""
+
+    records: list[dict[str, Any]]
+
+
+class LatestList(Linked):
+    """The latest value of every datastream."""
+
+    values: list[dict[str, Any]]
+
+
+class DatastreamList(Linked):
+    """Datastreams with their state."""
+
+    datastreams: list[dict[str, Any]]
+
+
+class Datastream(Linked):
+    """One series: a thing, an observed property, an averaging, a unit."""
+
+    datastream: int
+    code: str
+    thing: str
+    observed_property: str
+    unit: str
+
+
+class ObservationList(Linked):
+    """Observations of a datastream in order of time."""
+
+    observations: list[dict[str, Any]]

@@ -1,0 +1,1 @@
+"""OGC API - Features, Part 1: Core (OGC 17-069r4)."""

@@ -1,0 +1,1 @@
+"""Observations: the latest value of every station, datastreams, series."""

@@ -1,0 +1,1 @@
+"""The service itself: its landing page, its health, its description."""

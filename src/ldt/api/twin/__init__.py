@@ -1,0 +1,1 @@
+"""One twin: a complete landing page of its own."""

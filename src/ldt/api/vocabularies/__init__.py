@@ -1,0 +1,1 @@
+"""Vocabularies: what the codes mean."""
