@@ -621,7 +621,7 @@ def test_a_disk_that_fills_up_at_work_is_told_and_loses_nothing(
     cluster = Cluster(disk / "pg")
     url = cluster.up().url
     with connect(url) as connection:
-        connection.execute("SET synchronous_commit = on; CREATE TABLE kept AS SELECT 42 AS answer")
+        connection.execute("SET synchronous_commit = on; CREATE TABLE filled AS SELECT 42 AS answer")
         fill = "CREATE TABLE much AS SELECT n, repeat(md5(n::text), 8) AS text FROM generate_series(1, 1000000) AS n"
         # Either the statement is refused, or the log has no room and the server ends itself to be safe.
         with pytest.raises(StoreError) as caught, translated():
@@ -629,7 +629,7 @@ def test_a_disk_that_fills_up_at_work_is_told_and_loses_nothing(
         assert isinstance(caught.value, DiskFull) or "cannot be reached" in str(caught.value)
     cluster.down()
     subprocess.run(["mount", "-o", "remount,size=400m", disk], check=True)
-    assert ask(cluster.up().url, "SELECT answer FROM kept") == 42
+    assert ask(cluster.up().url, "SELECT answer FROM filled") == 42
 
 
 def test_the_most_telling_line_of_a_failure_is_told() -> None:
