@@ -149,10 +149,18 @@ def test_nobody_there_is_one_clear_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "ftp://a.example", "127.0.0.1:80", "http://", "http://a.example/?f=json", "file:///etc"]
+    ("url", "reason"),
+    [
+        ("", "not an address"),
+        ("ftp://127.0.0.1:9", "not an address"),
+        ("127.0.0.1:9", "not an address"),
+        ("http://", "not an address"),
+        ("file:///etc", "not an address"),
+        ("http://127.0.0.1:9/?f=json", "a query or a fragment"),
+    ],
 )
-def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(EndpointError):
+def test_what_is_no_address_is_refused(url: str, reason: str) -> None:
+    with pytest.raises(EndpointError, match=reason):
         run(CORE, url)
 
 
