@@ -101,6 +101,7 @@ def test_the_connection_itself_reaches_no_file_and_cannot_be_reopened() -> None:
     for sql in (
         "SELECT * FROM read_text('/etc/hostname')",
         "SET enable_external_access = true",
+        "SET memory_limit = '900GB'",
         "INSTALL spatial",
         "COPY (SELECT 1) TO '/tmp/x.csv'",
     ):
