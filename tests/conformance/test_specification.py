@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 
 from ldt.conformance import SpecificationError, available, find, load
 from ldt.conformance.specification import folder
+from ldt.conformance.validate import OPERATORS, SUBJECTS
 
 SMALL: dict[str, Any] = {
     "spec": {
@@ -168,3 +170,27 @@ def test_schema_files_beside_the_specification_count_for_the_digest(tmp_path: Pa
     (tmp_path / "s.json").write_text('{"type": "array"}')
     assert before.files == {"s.json": {"type": "object"}}
     assert load(path).digest != before.digest
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
+
+
+def test_the_example_in_the_documentation_is_a_specification(tmp_path: Path) -> None:
+    path = tmp_path / "air.yaml"
+    path.write_text(DOCS.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    assert [t.id for t in load(path).tests] == ["/conf/stations/named"]
+
+
+def test_every_key_of_steps_and_expectations_is_documented_and_has_an_effect() -> None:
+    definitions = json.loads((folder() / "specification.schema.json").read_text())["$defs"]
+    expectation = definitions["expectation"]["properties"].keys()
+    step = definitions["step"]["properties"]
+    keys = {
+        *expectation,
+        *step,
+        *(k for s in ("request", "follow", "pages", "each") for k in step[s]["properties"]),
+    }
+    assert [
+        k for k in sorted(keys) if not re.search(rf"`[^`]*\b{k}\b[^`]*`", DOCS) and f"{k}:" not in DOCS
+    ] == []
+    assert expectation == OPERATORS | SUBJECTS | {"why", "status", "media_type"}

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 NOT_CONFORMANT = 9
 """Exit code when a requirements class did not pass."""
 
-app = typer.Typer(name="conformance", help="Run a specification against an endpoint.", no_args_is_help=True)
+app = typer.Typer(
+    name="conformance",
+    help="Run a specification against an endpoint.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 SpecOption = Annotated[str, typer.Option("--spec", metavar="FILE|NAME", help="The specification.")]
 
