@@ -315,3 +315,23 @@ def test_a_bare_name_in_a_prj_is_not_taken_for_the_crs(real_data: Path) -> None:
     assert batches[0].crs is not None
     assert CRS.from_json(batches[0].crs.projjson).to_epsg() != 32632
     assert isinstance(chunk.features, pa.RecordBatch)
+
+
+def test_the_recipe_in_the_guide_is_one_and_its_table_has_every_reason() -> None:
+    import re
+
+    import yaml
+
+    guide = (shipped("schemas").parent / "docs" / "recipes.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(b) for b in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)]
+    (whole,) = (b for b in blocks if b and "ldt" in b)
+    assert Recipe.model_validate(whole).feature is not None
+    source = "".join(
+        (Path(__file__).parents[2] / "src/ldt/harmonise" / f"{n}.py").read_text(encoding="utf-8")
+        for n in ("features", "geometry")
+    )
+    used = set(
+        re.findall(r'(?:add|found\[i\] = |setdefault)\(?[^"\n]*\n?\s*[^"\n]*"([a-z]+(?:-[a-z]+)*)"', source)
+    )
+    assert len(used) >= 12
+    assert {reason for reason in used if f"`{reason}`" not in guide} == set()
