@@ -78,6 +78,26 @@ def test_what_is_more_than_an_expression_is_refused_before_it_runs(sql: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        ("EXISTS(SELECT 1)", "a subquery is not allowed"),
+        ("COLUMNS('a')", "a star or COLUMNS"),
+        ("row_number() OVER ()", "a window function"),
+        ("$1", "a parameter"),
+        ("DEFAULT", "DEFAULT is not allowed"),
+        ("#1", "by position"),
+        ("1) FROM (SELECT 1", "more than one expression"),
+        ("1) FROM batch ORDER BY (1", "more than one expression"),
+        ("1), (2", "more than one expression"),
+        ("", "or none"),
+    ],
+)
+def test_the_parser_refuses_by_itself_whatever_the_engine_would_do(sql: str, why: str) -> None:
+    with pytest.raises(RecipeError, match=why):
+        Mapper({"canonical": sql})
+
+
+@pytest.mark.parametrize(
     "sql",
     [
         "read_csv('/etc/passwd')",

@@ -134,6 +134,15 @@ def test_impossible_coordinates_refuse_the_file(code: str, given: tuple[float, f
     assert "source.crs" in text
 
 
+def test_a_crs_without_an_area_of_use_still_has_impossible_coordinates() -> None:
+    """Cologne's own projection is in no register, so only the way back tells that coordinates cannot be meant."""
+    own = declared("+proj=tmerc +lat_0=0 +lon_0=9 +k=0.9996 +x_0=2500000 +y_0=0 +ellps=WGS84 +units=m", XY)
+    assert not judge(points((2356560, 5645282)), own, selection=TWIN).repaired
+    assert judge(points((2356560, 5645282)), own).expected == "the bounds of the Earth"
+    with pytest.raises(CheckError, match="not possible"):
+        judge(points((90e6, 45e6)), own)
+
+
 def test_a_country_that_the_data_do_not_lie_in_refuses_the_file() -> None:
     with pytest.raises(CheckError, match="Germany"):
         judge(points((-3.7, 40.4)), declared("EPSG:4326", XY), country="DE")

@@ -158,7 +158,7 @@ def judge(
     if (
         crs.is_engineering
         or not (crs.is_geographic or crs.is_projected)
-        or crs.name.lower().startswith(("undefined", "unknown"))
+        or crs.name.lower().startswith("undefined")
     ):
         raise CheckError(f"the CRS {declared.text!r} does not say where it lies on Earth", remedy=_REMEDY)
     bounds = _sample_bounds(geometries)
