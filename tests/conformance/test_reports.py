@@ -116,6 +116,8 @@ def test_people_are_told_what_was_asked_and_what_was_found(report: Report) -> No
     assert "/conf/collections/unknown" in text
     assert "asked: A collection that does not exist is answered with status 404." in text
     assert "found: the status is 200, not 404" in text
+    assert "[red]" in text  # not read as markup
+    assert "\x1b" not in text  # nor written to the terminal
     assert "/conf/landing-page/success" not in text  # it passed
     assert report.outcome is Outcome.FAILED
     assert text.rstrip().splitlines()[-1].startswith("FAILED: ")
