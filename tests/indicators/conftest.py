@@ -10,9 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from world import World  # noqa: E402
+from world import World
 
-from ldt.store.connect import connect  # noqa: E402
+from ldt.store.connect import connect
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_coverage_at_the_edges(
 
 
 def test_a_zone_with_summer_time_is_taken_as_utc(world: World) -> None:
-    times = hours(2013, zone=UTC)  # type: ignore[arg-type]
+    times = hours(2013, zone=UTC)
     world.observations("air", "S1", "NO2", times, [1.0] * 8760, zone="Europe/Berlin")
     world.compute("no2-annual-mean", periods=["2013"])
     found = value(world, "no2-annual-mean", "station", "S1", "2013")

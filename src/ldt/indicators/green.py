@@ -5,13 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
-from sqlalchemy import Text, and_, case, cast, column, false, func, literal_column, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Text,
+    and_,
+    case,
+    cast,
+    column,
+    func,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from ldt.indicators import areas
 from ldt.indicators.request import Request, inputs, named, resolve, rows
 from ldt.model.indicator import Value
 from ldt.store import tables as t
+
+#: Why a site does not count.
+NO_AREA, LATER = "without-area", "founded-later"
 
 
 def union_share(conn: psycopg.Connection[Any], request: Request) -> list[Value]:
@@ -33,6 +48,19 @@ def union_share(conn: psycopg.Connection[Any], request: Request) -> list[Value]:
     return [_value(request, r, *inputs([by_id[r["dataset_id"]], *datasets])) for r in found]
 
 
+def why_not(site: FromClause, last: ColumnElement[str] | str) -> ColumnElement[Any]:
+    """Return the expression of why a feature that intersects an area does not count, null where it does.
+
+    Args:
+        site: an alias of `tables.feature`.
+        last: the period's end as an ISO date, not included.
+    """
+    founded = site.c.properties["legal_foundation_date"].astext
+    # ISO dates in the order of their letters: a text that is no date cannot fail, and is taken as unknown.
+    later = and_(founded.regexp_match(r"^\d{4}-\d{2}-\d{2}"), func.left(founded, 10) >= last)
+    return case((func.ST_Dimension(site.c.geom) < 2, NO_AREA), (later, LATER))
+
+
 def _statement(request: Request) -> Any:
     snapshot = request.snapshot
     datasets = snapshot.of_type(str(request.definition.formula.feature_type))
@@ -46,11 +74,8 @@ def _statement(request: Request) -> Any:
         .table_valued(column("period", Text), column("last", Text), name="period")
         .render_derived()
     )
-    founded = site.c.properties["legal_foundation_date"].astext
-    # ISO dates in the order of their letters: a text that is no date cannot fail, and is taken as unknown.
-    later = and_(founded.regexp_match(r"^\d{4}-\d{2}-\d{2}"), func.left(founded, 10) >= period.c.last)
-    flat = func.ST_Dimension(site.c.geom) == 2
-    counts = and_(site.c.fid.is_not(None), flat, or_(founded.is_(None), ~later))
+    reason = why_not(site, period.c.last)
+    counts = and_(site.c.fid.is_not(None), reason.is_(None))
     clipped = areas.polygons(
         func.ST_Intersection(area.c.laea, areas.polygons(func.ST_Transform(site.c.geom, areas.LAEA)))
     )
@@ -64,8 +89,8 @@ def _statement(request: Request) -> Any:
             period.c.period,
             func.ST_AsEWKB(area.c.geom).label("geom"),
             func.count(site.c.fid).filter(counts).label("sites"),
-            func.count(site.c.fid).filter(~flat).label("without_area"),
-            func.count(site.c.fid).filter(and_(flat, later)).label("founded_later"),
+            func.count(site.c.fid).filter(reason == NO_AREA).label("without_area"),
+            func.count(site.c.fid).filter(reason == LATER).label("founded_later"),
             func.coalesce(func.ST_Area(func.ST_Union(case((counts, clipped)))), literal_column("0.0")).label(
                 "inside_m2"
             ),
@@ -74,7 +99,7 @@ def _statement(request: Request) -> Any:
             area.join(period, true()).outerjoin(
                 site,
                 and_(
-                    areas.seen(site, snapshot, datasets) if datasets else false(),
+                    areas.seen(site, snapshot, datasets),
                     func.ST_Intersects(site.c.geom, area.c.geom),
                 ),
             )

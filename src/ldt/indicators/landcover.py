@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
-from sqlalchemy import Integer, Text, and_, cast, column, func, select, true
+from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, case, cast, column, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from ldt.indicators import areas
 from ldt.indicators.request import Request, inputs, named, resolve, rows
-from ldt.model.indicator import Value
+from ldt.model.indicator import Formula, Value
 from ldt.model.snapshot import DatasetVersion
 from ldt.store import tables as t
 
 #: Property of a unit that says which year it describes.
 YEAR = "reference_year"
+
+#: Why a unit does not count.
+OTHER_LAYER, OTHER_YEAR, NO_AREA, NO_CLASS = "other-layer", "other-year", "without-area", "unknown-class"
 
 
 def class_share(conn: psycopg.Connection[Any], request: Request) -> list[Value]:
@@ -58,11 +61,11 @@ def _layers(conn: psycopg.Connection[Any], request: Request) -> list[tuple[int |
     f = t.feature
     found = rows(
         conn,
-        select(f.c.dataset_id, f.c.properties[YEAR].astext.label("year"))
+        select(f.c.dataset_id, _year(f).label("year"))
         .distinct()
-        .where(areas.seen(f, request.snapshot, datasets)),
+        .where(areas.seen(f, request.snapshot, datasets), _status_layer(f, request.definition.formula)),
     )
-    return [(int(r["year"]) if (r["year"] or "").isdigit() else None, by_id[r["dataset_id"]]) for r in found]
+    return [(None if r["year"] is None else int(r["year"]), by_id[r["dataset_id"]]) for r in found]
 
 
 def _choose(
@@ -76,6 +79,48 @@ def _choose(
 def _last_year(period: str) -> int:
     end = resolve(period).end
     return end.year - 1 if (end.month, end.day) == (1, 1) else end.year
+
+
+def of_class(unit: FromClause, concept: FromClause, formula: Formula) -> ColumnElement[bool]:
+    """Return the predicate that joins a unit with the concept of its class."""
+    return and_(
+        concept.c.vocabulary == str(formula.vocabulary),
+        concept.c.code == unit.c.properties[str(formula.class_property)].astext,
+    )
+
+
+def why_not(
+    unit: FromClause, concept: FromClause, formula: Formula, year: ColumnElement[str] | str | None
+) -> ColumnElement[Any]:
+    """Return the expression of why a unit that intersects an area does not count, null where it does.
+
+    Args:
+        unit: an alias of `tables.feature`.
+        concept: the concept of its class, outer-joined by :func:`of_class`.
+        formula: what classes are asked for.
+        year: the reference year that was chosen, as text; null where it is not known.
+    """
+    flag = concept.c.properties[str(formula.concept_flag)].astext
+    return case(
+        (~_status_layer(unit, formula), OTHER_LAYER),
+        (_year(unit).is_distinct_from(year), OTHER_YEAR),
+        (func.ST_Dimension(unit.c.geom) < 2, NO_AREA),
+        (flag.is_(None), NO_CLASS),
+    )
+
+
+def _status_layer(unit: FromClause, formula: Formula) -> ColumnElement[bool]:
+    # A unit that tells what it was before belongs to a layer of changes, which lies over the layer of a year.
+    return and_(
+        unit.c.properties["nomenclature"].astext == str(formula.vocabulary),
+        unit.c.properties["change_from"].astext.is_(None),
+    )
+
+
+def _year(unit: FromClause) -> ColumnElement[Any]:
+    """The reference year as text; null where it is not known or no number."""
+    year = unit.c.properties[YEAR].astext
+    return case((year.regexp_match(r"^\d{1,4}$"), year))
 
 
 def _statement(request: Request, chosen: dict[str, tuple[int | None, DatasetVersion]]) -> Any:
@@ -94,15 +139,11 @@ def _statement(request: Request, chosen: dict[str, tuple[int | None, DatasetVers
         .render_derived()
     )
     datasets = list({d.dataset_id: d for _, d in chosen.values()}.values())
-    clip = select(
-        func.ST_Area(
-            func.ST_Intersection(area.c.laea, areas.polygons(func.ST_Transform(unit.c.geom, areas.LAEA)))
-        ).label("m2")
-    ).lateral("clip")
+    m2 = func.ST_Area(
+        func.ST_Intersection(area.c.laea, areas.polygons(func.ST_Transform(unit.c.geom, areas.LAEA)))
+    )
     flag = concept.c.properties[str(formula.concept_flag)].astext
-    year = unit.c.properties[YEAR].astext
-    # A year that is no number counts as unknown, here as in `_layers`.
-    known = year.regexp_match(r"^\d+$")
+    reason = why_not(unit, concept, formula, layer.c.year)
     return (
         select(
             area.c.scheme,
@@ -112,10 +153,11 @@ def _statement(request: Request, chosen: dict[str, tuple[int | None, DatasetVers
             area.c.area_m2,
             layer.c.period,
             func.ST_AsEWKB(area.c.geom).label("geom"),
-            func.count(unit.c.fid).filter(flag.is_not(None)).label("units"),
-            func.count(unit.c.fid).filter(flag.is_(None)).label("unknown"),
-            func.coalesce(func.sum(clip.c.m2).filter(flag.is_not(None)), 0.0).label("covered_m2"),
-            func.coalesce(func.sum(clip.c.m2).filter(flag == "true"), 0.0).label("in_class_m2"),
+            func.count(unit.c.fid).filter(reason.is_(None)).label("units"),
+            func.count(unit.c.fid).filter(reason == NO_CLASS).label("unknown"),
+            # Two sums that exclude each other, so that each unit is clipped once.
+            func.coalesce(func.sum(m2).filter(reason.is_(None), flag == "true"), 0.0).label("in_class_m2"),
+            func.coalesce(func.sum(m2).filter(reason.is_(None), flag != "true"), 0.0).label("others_m2"),
         )
         .select_from(
             area.join(layer, true())
@@ -124,20 +166,13 @@ def _statement(request: Request, chosen: dict[str, tuple[int | None, DatasetVers
                 and_(
                     areas.seen(unit, snapshot, datasets),
                     unit.c.dataset_id == layer.c.dataset_id,
-                    func.coalesce(known, False) == layer.c.year.is_not(None),
-                    func.coalesce(year == layer.c.year, layer.c.year.is_(None)),
-                    func.ST_Dimension(unit.c.geom) == 2,
                     func.ST_Intersects(unit.c.geom, area.c.geom),
                 ),
             )
             .outerjoin(
                 concept,
-                and_(
-                    concept.c.vocabulary == str(formula.vocabulary),
-                    concept.c.code == unit.c.properties[str(formula.class_property)].astext,
-                ),
+                of_class(unit, concept, formula),
             )
-            .outerjoin(clip, true())
         )
         .group_by(
             area.c.scheme,
@@ -156,15 +191,16 @@ def _value(
     request: Request, row: dict[str, Any], year: int | None, versions: dict[str, int], access: Any
 ) -> Value:
     period = resolve(row["period"])
-    coverage = min(1.0, row["covered_m2"] / row["area_m2"])
+    covered = row["in_class_m2"] + row["others_m2"]
+    coverage = min(1.0, covered / row["area_m2"])
     needed = request.definition.validity.min_coverage or 0.0
-    enough = coverage >= needed and row["covered_m2"] > 0
+    enough = coverage >= needed and covered > 0
     return Value(
         key=request.key(row["scheme"], row["code"], row["period"]),
         period_start=period.start,
         period_end=period.end,
         name=row["name"],
-        value=100 * min(1.0, row["in_class_m2"] / row["covered_m2"]) if enough else None,
+        value=100 * row["in_class_m2"] / covered if enough else None,
         unit=request.definition.unit,
         status="valid" if enough else "insufficient",
         reason=None
@@ -175,7 +211,7 @@ def _value(
         method=f"share of the covered area, land cover of {year or 'an unknown year'}, EPSG:3035",
         quality={
             "area_m2": row["area_m2"],
-            "covered_m2": row["covered_m2"],
+            "covered_m2": covered,
             "in_class_m2": row["in_class_m2"],
             "reference_year": year,
             "units": row["units"],
