@@ -235,7 +235,7 @@ def test_the_digest_tells_content_and_nothing_else() -> None:
     assert digest(first=99) == base
     others = [
         digest(code="2"), digest(name="b"), digest(v="2"), digest(t="2021-01-01"), digest(note="y"),
-        digest(geometry=shapely.Point(6.96, 50.95)), digest(v=None), digest(t=None), digest(note=None),
+        digest(geometry=shapely.Point(6.96, 50.95)), digest(v=None), digest(t=None), digest(note=None), digest(v=""),
     ]  # fmt: skip
     assert len({base, *others}) == len(others) + 1
 
@@ -298,6 +298,15 @@ def test_axes_that_lie_are_reported_for_every_record_and_once_for_the_source() -
     assert [c["repaired"] for c in first.crs] == [True]
     assert second.crs == []
     assert shapely.from_wkb(features(second)[0]["geometry"]).coords[0] == (6.97, 50.95)
+
+
+def test_records_that_are_not_selected_do_not_tell_where_the_data_lie() -> None:
+    """Two of three records stand in metres; they are another feature type's, and not this one's to judge."""
+    far = shapely.Point(4e6, 3e6)
+    given = batch(code=["1", "2", "3"], name=["line", "unit", "line"], geometry=[far, HERE, far])
+    chunk = one(recipe(where="name = 'unit'"), given, selection=COLOGNE)
+    assert told(chunk) == [(0, "outside", "not-selected"), (2, "outside", "not-selected")]
+    assert [f["fid"] for f in features(chunk)] == ["2"]
 
 
 def test_a_batch_without_geometries_waits_with_the_judgement() -> None:
