@@ -18,6 +18,7 @@ import shapely
 from ldt.axis import AxisOrder
 from ldt.errors import HostileSource, RecipeError, SourceError
 from ldt.sources import describe, read
+from ldt.sources.gml_members import Members
 from ldt.sources.source import Batch
 
 Rows = Callable[..., list[dict[str, Any]]]
@@ -149,6 +150,13 @@ def test_several_geometries(tmp_path: Path, rows: Rows) -> None:
     assert shapely.from_wkb(row["geometry"]).wkt == "LINESTRING (1 2, 3 4)"
     assert json.loads(row["raw"])["geometry"] == "POINT (50.9 6.9)"
     assert rows("gml", path, geometry="no")[0]["geometry"] is None
+
+
+def test_origin_of_a_grid_is_no_place(tmp_path: Path, rows: Rows) -> None:
+    grid = f"<gml:RectifiedGrid><gml:origin>{POINT}</gml:origin></gml:RectifiedGrid>"
+    (row,) = rows("gml", collection(tmp_path / "a.gml", site("s1", geometry=grid)))
+    assert (row["geometry"], row["_malformed"]) == (None, None)
+    assert json.loads(row["raw"])["geometry/RectifiedGrid/origin/Point/pos"] == "50.9 6.9"
 
 
 # Collections ------------------------------------------------------------------------------------------------------------
@@ -356,6 +364,22 @@ def test_other_files(tmp_path: Path, rows: Rows) -> None:
     (tmp_path / "b.gml").touch()
     with pytest.raises(SourceError, match="empty"):
         rows("gml", tmp_path / "b.gml")
+
+
+@pytest.mark.parametrize("member", ["gml:featureMember", "gml:featureMembers"])
+def test_what_was_given_is_forgotten(tmp_path: Path, member: str) -> None:
+    features = [site(f"s{i}") for i in range(500)]
+    path = collection(
+        tmp_path / "a.gml", *(["".join(features)] if member.endswith("s") else features), member=member
+    )
+    seen = []
+    for feature in Members(path):
+        container = feature.getparent()
+        kept = container if member.endswith("s") else container.getparent()
+        # The parser may be some elements ahead, by a block of its input; the ones before must be gone.
+        seen.append(kept.index(feature if member.endswith("s") else container))
+    assert len(seen) == 500
+    assert max(seen) <= 1
 
 
 @pytest.mark.parametrize("member", ["gml:featureMember", "gml:featureMembers"])

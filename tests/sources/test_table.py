@@ -164,6 +164,17 @@ def test_unclosed_quote_is_told(tmp_path: Path, rows: Rows, monkeypatch: pytest.
         rows("table", path)
 
 
+def test_last_row_that_swallowed_the_rest(tmp_path: Path, rows: Rows) -> None:
+    got = rows("table", write(tmp_path / "a.csv", 'a,b\n1,x\n2,"open\n3,y\n4,z\n'))
+    assert [(r["_row"], r["a"], r["_malformed"]) for r in got] == [
+        (0, "1", None),
+        (1, None, "a quote is opened and never closed"),
+    ]
+    assert "4,z" in got[1]["raw"]
+    whole = rows("table", write(tmp_path / "b.csv", 'a,b\n1,x\n2,"line\nbreak"\n'))
+    assert [(r["b"], r["_malformed"]) for r in whole] == [("x", None), ("line\nbreak", None)]
+
+
 @pytest.mark.parametrize(
     ("name", "count", "options"),
     [

@@ -98,6 +98,21 @@ def test_undefined_crs_is_none(tmp_path: Path, batches: Batches, suffix: str) ->
     assert "no CRS" in describe(tmp_path / f"a.{suffix}").layers[0].problems[0]
 
 
+@pytest.mark.parametrize("number", [-1, 0, 99999])
+def test_undefined_systems_of_a_geopackage(tmp_path: Path, batches: Batches, number: int) -> None:
+    """GeoPackage 1.3, clause 1.1.2: srs_id -1 is undefined cartesian, 0 undefined geographic; 99999 is in no table."""
+    path = tmp_path / "a.gpkg"
+    frame().to_file(path)
+    db = sqlite3.connect(path)
+    for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        db.execute(f'DROP TRIGGER "{trigger}"')
+    db.execute("UPDATE gpkg_geometry_columns SET srs_id = ?", (number,))
+    db.execute("UPDATE gpkg_contents SET srs_id = ?", (number,))
+    db.commit()
+    db.close()
+    assert batches("vector", path)[0].crs is None
+
+
 def test_bare_geometry(tmp_path: Path, batches: Batches) -> None:
     ring = [[6.8, 50.9], [7.1, 50.9], [7.1, 51.0], [6.8, 50.9]]
     (tmp_path / "a.geojson").write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))

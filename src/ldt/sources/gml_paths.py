@@ -29,6 +29,7 @@ _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
 #: Attributes that say nothing of the object.
 _NOISE = frozenset({f"{_XSI}schemaLocation", f"{_XSI}type", f"{_XLINK}type", "srsDimension"})
+_GRIDS = frozenset({"Grid", "RectifiedGrid", "ReferenceableGrid"})
 
 
 class TooDeepError(ValueError):
@@ -108,6 +109,7 @@ class Place:
         "paths",
         "skipped",
         "text",
+        "within_grid",
     )
 
     def __init__(
@@ -118,7 +120,9 @@ class Place:
         self.parent = parent
         self.depth = len(path)
         self.key = "/".join(path)
-        self.geometry = parent is not None and is_geometry(tag)
+        # The origin of a grid is a point, and not the place of the feature.
+        self.within_grid: bool = parent is not None and (parent.within_grid or local_name(tag) in _GRIDS)
+        self.geometry = parent is not None and not self.within_grid and is_geometry(tag)
         self.skipped = path[-1:] == ("boundedBy",) and tag.startswith("{http://www.opengis.net/gml")
         self.text = tuple(i for i, p in enumerate(paths) if not p.attributes and p.steps and p.matches(path))
         self.children: dict[str, Place] = {}
@@ -205,6 +209,8 @@ class Walk:
             whole = " ".join(t.strip() for t in element.itertext() if t.strip())
             if whole:
                 self._feed(place.text, whole)
+        if not len(element):
+            return
         known = place.children
         for child in element:
             tag = child.tag

@@ -202,6 +202,7 @@ def _blocks(path: Path, options: TableOptions, names: list[str], delimiter: str)
         quoted_strings_can_be_null=True,
     )
     row = 0
+    last: pa.RecordBatch | None = None
     try:
         with pa.csv.open_csv(path, read, parse, convert) as stream:
             for block in stream:
@@ -209,7 +210,9 @@ def _blocks(path: Path, options: TableOptions, names: list[str], delimiter: str)
                     rows = _row_numbers(row, block.num_rows, malformed)
                     row = int(rows[-1]) + 1
                     bad = {number: malformed.pop(number) for number in sorted(malformed) if number < row}
-                    yield _in_place(block, rows, bad)
+                    if last is not None:
+                        yield last
+                    last = _in_place(block, rows, bad)
     except pa.ArrowInvalid as e:
         if "UTF8" in str(e):
             raise _wrong_encoding(path, options.encoding, e) from e
@@ -220,9 +223,31 @@ def _blocks(path: Path, options: TableOptions, names: list[str], delimiter: str)
         ) from e
     except UnicodeDecodeError as e:
         raise _wrong_encoding(path, options.encoding, e) from e
+    if last is not None:
+        yield _without_swallowed(path, last)
     if malformed:
         nothing = pa.RecordBatch.from_pydict({name: pa.array([], pa.string()) for name in names})
         yield _in_place(nothing, np.array([], dtype=np.int64), malformed)
+
+
+def _without_swallowed(path: Path, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the last rows of a file; if the very last swallowed others because a quote is never closed, as malformed."""
+    final = batch.slice(batch.num_rows - 1)
+    names = [name for name in batch.schema.names if name not in {ROW, MALFORMED, RAW}]
+    texts = [final.column(name)[0].as_py() for name in names]
+    if not any(text and "\n" in text for text in texts) or _quotes(path) % 2 == 0:
+        return batch
+    whole = {name: pa.nulls(1, pa.string()) for name in names}
+    whole[ROW] = final.column(ROW)
+    whole[MALFORMED] = pa.array(["a quote is opened and never closed"])
+    whole[RAW] = pa.array([orjson.dumps({"_text": [t for t in texts if t]}).decode()])
+    marked = pa.RecordBatch.from_pydict({name: whole[name] for name in batch.schema.names})
+    return pa.concat_batches([batch.slice(0, batch.num_rows - 1), marked])
+
+
+def _quotes(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(block.count(b'"') for block in iter(lambda: file.read(_BLOCK), b""))
 
 
 def _row_numbers(first: int, count: int, malformed: dict[int, Any]) -> NDArray[np.int64]:
