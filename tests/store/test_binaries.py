@@ -77,12 +77,18 @@ def test_the_newest_with_postgis_wins_by_number_not_by_text(only_places: Path) -
     assert found.program("initdb") == str(only_places / "15/bin/initdb")
 
 
+def test_one_that_is_too_old_does_not_count(only_places: Path) -> None:
+    made_up(only_places / "13", "13.20")
+    with pytest.raises(PostgisMissing, match=r"13\.20 is too old, 14 or newer is needed"):
+        find_binaries()
+
+
 def test_the_version_asked_for_is_preferred_and_another_one_is_better_than_none(only_places: Path) -> None:
     made_up(only_places / "15", "15.18")
     made_up(only_places / "17", "17.2")
     assert find_binaries(15).major == 15
     assert find_binaries().major == 17
-    assert find_binaries(14).major == 17
+    assert find_binaries(16).major == 17
 
 
 def test_without_pg_config_the_share_folder_is_looked_for_beside(only_places: Path) -> None:

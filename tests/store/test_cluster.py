@@ -387,6 +387,20 @@ def test_an_ordinary_user_runs_it_as_himself_and_others_are_turned_away(short_fo
     assert Cluster(own / "pg").pgdata.stat().st_uid == nobody
 
 
+@as_root
+def test_a_data_directory_copied_by_root_is_told_and_its_remedy_works(
+    pristine: Path, short_folder: Path
+) -> None:
+    subprocess.run(["cp", "-r", pristine, short_folder / "pg"], check=True)
+    (short_folder / "pg" / "data").chmod(0o700)
+    cluster = Cluster(short_folder / "pg", for_tests=True)
+    with pytest.raises(ClusterError, match="belongs to root") as caught:
+        cluster.up()
+    assert caught.value.remedy is not None
+    subprocess.run(caught.value.remedy.removeprefix("give it back: ").split(), check=True)
+    assert cluster.up().started
+
+
 # Paths, sockets, environment ----------------------------------------------------------------------------------
 
 

@@ -22,6 +22,9 @@ from ldt.settings import settings
 PROGRAMS = ("initdb", "postgres", "pg_ctl")
 """What a folder must hold to be able to run a private database."""
 
+OLDEST = 14
+"""The oldest major version that the schema and the start-up options are made for."""
+
 _PLACES = (
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -164,6 +167,12 @@ def _examine(bindir: Path) -> Binaries:
             remedy=f"install a whole PostgreSQL: {install_line()}",
         )
     version, major = match[1], int(match[2])
+    if major < OLDEST:
+        raise PostgisMissing(
+            f"PostgreSQL {version} is too old, {OLDEST} or newer is needed",
+            where=str(bindir),
+            remedy=f"install a newer one: {install_line()}",
+        )
     for share in _sharedirs(bindir, major):
         control = share / "extension" / "postgis.control"
         if control.is_file():

@@ -167,8 +167,8 @@ class Cluster:
         found = self._server()
         if found is not None and found.status == "ready":
             return self._running(self._reachable(found))
-        owner = server_owner(self.home, self.pgdata)
         binaries = self._binaries()  # before anything is made
+        owner = server_owner(self.home, self.pgdata)
         with full_disk_told(self.home):
             make_home(self.home, owner)
             with locked(self.home, wait):

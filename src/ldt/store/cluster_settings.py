@@ -130,14 +130,13 @@ def choose_socket_dir(home: Path, owner: Owner) -> Path:
         if not _speakable(folder):
             continue
         try:
-            folder.mkdir(mode=0o700)
+            folder.mkdir(mode=0o700, exist_ok=True)
         except FileExistsError:
-            pass
+            pass  # something that is no folder: refused below
         except OSError:
             continue  # a runtime directory that has gone
-        else:
-            if owner.switch:
-                os.chown(folder, owner.uid, owner.gid)
+        if owner.switch and is_private(folder, os.geteuid()):
+            os.chown(folder, owner.uid, owner.gid)  # just made, or copied by root with all the rest
         if not is_private(folder, owner.uid):
             raise ClusterError(
                 f"the folder for the database's socket is not a folder of user {owner.name} closed to others",

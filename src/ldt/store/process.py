@@ -103,18 +103,24 @@ def server_owner(home: Path, pgdata: Path) -> Owner:
     """
     me = os.geteuid()
     found = _stat(pgdata)
-    if found is not None and found.st_uid not in (me, 0) and me != 0:
-        raise ClusterError(
-            f"the private database belongs to user {_name(found.st_uid)}, you are {_name(me)}",
-            where=str(pgdata),
-            remedy="run ldt as that user, or set LDT_DATA_DIR to a folder of your own",
-        )
     if me != 0:
+        if found is not None and found.st_uid != me:
+            raise ClusterError(
+                f"the private database belongs to user {_name(found.st_uid)}, you are {_name(me)}",
+                where=str(pgdata),
+                remedy="run ldt as that user, or set LDT_DATA_DIR to a folder of your own",
+            )
         return Owner(me, os.getegid(), _name(me), switch=False)
-    if found is not None and found.st_uid != 0:
-        owner = Owner(found.st_uid, found.st_gid, _name(found.st_uid), switch=True)
-    else:
+    if found is None:
         owner = _unprivileged()
+    elif found.st_uid == 0:
+        raise ClusterError(
+            "the private database belongs to root, as whom PostgreSQL does not run; it was copied perhaps",
+            where=str(pgdata),
+            remedy=f"give it back: chown -R {_unprivileged().name} {pgdata}",
+        )
+    else:
+        owner = Owner(found.st_uid, found.st_gid, _name(found.st_uid), switch=True)
     _must_reach(owner, home)
     return owner
 
