@@ -27,6 +27,8 @@ def test_every_real_file_gets_an_answer(real_data: Path) -> None:
             refused[name] = str(e)
     assert len(described) + len(refused) == len(files) > 200
     assert all(Path(name).name in said and "\n" not in said for name, said in refused.items())
+    for side in (".prj", ".dbf", ".shx"):
+        assert "give Stadtbezirk.shp" in refused[f"cologne/geo/Stadtbezirk{side}"]
     readers = {name: d.reader for name, d in described.items()}
     assert readers["cologne/geo/cityboundary.geojson"] == "vector"
     assert readers["cologne/uba/201401_DENW053_NO2_1SMW.json"] == "json"

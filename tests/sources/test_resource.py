@@ -142,6 +142,21 @@ def test_gzip_bomb_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_gzip_larger_than_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(bytes(range(256)) * 20))
+    monkeypatch.setenv("LDT_MAX_SOURCE_BYTES", "5000")
+    settings.cache_clear()
+    try:
+        with (
+            pytest.raises(HostileSource, match="unpacks to more than the 5,000 bytes"),
+            open_resources(tmp_path / "a.csv.gz"),
+        ):
+            pass
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+
+
 def test_zip_that_lies_about_its_size(tmp_path: Path) -> None:
     """The directory claims 10 bytes for the bomb; what is unpacked is measured too."""
     path = zipped(tmp_path / "liar.zip", {"zeros.csv": bytes(64 * 1024**2)})
