@@ -141,6 +141,9 @@ def test_a_crs_without_an_area_of_use_still_has_impossible_coordinates() -> None
     assert judge(points((2356560, 5645282)), own).expected == "the bounds of the Earth"
     with pytest.raises(CheckError, match="not possible"):
         judge(points((90e6, 45e6)), own)
+    # 10,000 km east and 30,000 km north comes back as a place in the Indian Ocean, but does not lead back to itself.
+    with pytest.raises(CheckError, match="not possible"):
+        judge(points((10e6, 30e6)), own)
 
 
 def test_a_country_that_the_data_do_not_lie_in_refuses_the_file() -> None:
