@@ -21,7 +21,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer import TyperException
 
-from ldt.cli import db, ingest, output, twin
+from ldt.cli import conformance, db, demo, indicators, ingest, output, serve, twin
 from ldt.errors import LdtError, UsageError
 
 FAULT = 70
@@ -49,6 +49,10 @@ app.add_typer(ingest.recipes)
 app.command("inspect")(ingest.inspect)
 app.command("ingest")(ingest.ingest)
 app.command("rejected")(ingest.rejected)
+app.add_typer(indicators.app)
+app.add_typer(conformance.app)
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
 
 
 def _print_version(value: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ldt.cli.indicators import render_runs
 from ldt.cli.ingest import Twin, render_ingested
 from ldt.cli.output import Json, emit, progress, say, table
 
@@ -43,8 +44,7 @@ def build(
     def render() -> None:
         for one in done.datasets:
             render_ingested(one)
-        for one in done.runs:
-            say(f"{one['indicator']}: {one['values']} values" + ("" if one["revision"] else ", unchanged"))
+        render_runs(done.runs)
         say(f"{done.twin} is at revision {done.revision}.")
 
     emit(done.summary(), render)

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ldt.errors import LdtError
-from ldt.indicators import engine
-from ldt.model.snapshot import OPERATOR
 from ldt.pipeline.ingest import Ingested, Progress, ingest
-from ldt.pipeline.manifest import Listed, Manifest, load_manifest, resolve
-from ldt.store import snapshots, twins
+from ldt.pipeline.manifest import Listed, load_manifest, resolve
+from ldt.pipeline.recompute import recompute
+from ldt.store import twins
 from ldt.store.connect import connect, translated
 
 #: Told what begins: (what it is, how many of how many).
@@ -89,7 +88,8 @@ def build(url: str, path: Path, *, step: Step | None = None, progress: Progress 
                 with translated(), conn.transaction():
                     twins.set_boundary(conn, twin_id, _dataset_id(conn, twin_id, entry))
         tell("indicators", len(listed), len(listed) + 1)
-        built.runs = compute(url, manifest.twin, manifest)
+        if manifest.periods:
+            built.runs = recompute(url, manifest.twin, manifest.indicators)
         row = conn.execute("SELECT revision FROM ldt.twin WHERE id = %s", (twin_id,)).fetchone()
         built.revision = row[0] if row else 0
     return built
@@ -100,14 +100,3 @@ def _dataset_id(conn: Any, twin_id: int, entry: Listed) -> int:
         "SELECT id FROM ldt.dataset WHERE twin_id = %s AND name = %s", (twin_id, entry.name)
     ).fetchone()
     return int(row[0])
-
-
-def compute(url: str, twin: str, manifest: Manifest) -> list[dict[str, Any]]:
-    """Compute the indicators that a manifest asks for, on the newest state of the twin."""
-    with connect(url, application="ldt indicators") as conn, translated(), conn.transaction():
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        snapshot = snapshots.resolve(conn, twin, OPERATOR)
-        results = engine.compute(
-            conn, snapshot, manifest.indicators, schemes=manifest.areas or None, periods=periods
-        )
-    return [r.summary() for r in results]

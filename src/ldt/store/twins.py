@@ -135,6 +135,18 @@ def twin_id(conn: psycopg.Connection[Any], name: str) -> int:
     return int(row[0])
 
 
+def manifest(conn: psycopg.Connection[Any], name: str) -> dict[str, Any]:
+    """Return the manifest that a twin was last built from, empty if it has none.
+
+    Raises:
+        NotFound: there is no twin of that name.
+    """
+    identifier = twin_id(conn, name)
+    with translated():
+        row = conn.execute("SELECT manifest FROM ldt.twin WHERE id = %s", (identifier,)).fetchone()
+    return dict(row[0]) if row and row[0] else {}
+
+
 def twins(conn: psycopg.Connection[Any]) -> list[dict[str, Any]]:
     """Return what is said of all twins; what they hold is told by their snapshots."""
     with translated(), conn.cursor(row_factory=dict_row) as cursor:

@@ -1,0 +1,1 @@
+"""Benchmarks: each measures LDT against the physical limit on the same machine in the same run. `make bench`."""
