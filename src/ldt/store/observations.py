@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    false,
+    func,
+    null,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from ldt.model.snapshot import DatasetVersion, Snapshot
 from ldt.store import tables as t
@@ -80,46 +95,87 @@ def latest(
         dicts with `datastream`, `thing`, `name` and `geometry` (GeoJSON text) of its facility or None, `observed_property`,
         `time`, `time_end`, `value`, `unit` (UCUM), `averaging`, `validity`, `verification`, `dataset`.
     """
-    s = _with_states(snapshot, snapshot.of_shape("observation")).subquery("s")
-    f = t.feature.c
-    facility = (
-        select(f.properties["name"].astext.label("name"), f.geom)
-        .where(
-            visible.features(snapshot, snapshot.of_type(FACILITIES)),
-            f.properties["code"].astext == s.c.thing,
-        )
-        .limit(1)
-        .lateral("facility")
+    statement, bound = _latest(
+        snapshot.twin_id,
+        tuple(snapshot.of_shape("observation")),
+        tuple(snapshot.of_type(FACILITIES)),
+        observed_property is not None,
+        len(bboxes),
+        after is not None,
     )
+    boxes = {f"{side}{i}": x for i, box in enumerate(bboxes) for side, x in zip("wsen", box, strict=True)}
+    names = {d.dataset_id: d.name for d in snapshot.datasets.values()}
+    with translated(), conn.cursor(row_factory=dict_row, binary=True) as cursor:
+        rows = cursor.execute(
+            statement, {**bound, **boxes, "property": observed_property, "after": after, "limit": limit}
+        ).fetchall()
+    for row in rows:
+        row["dataset"] = names[row["dataset"]]
+    return rows
+
+
+@lru_cache(maxsize=256)
+def _latest(
+    twin_id: int,
+    datasets: tuple[DatasetVersion, ...],
+    facilities: tuple[DatasetVersion, ...],
+    of_property: bool,
+    boxes: int,
+    paged: bool,
+) -> tuple[str, dict[str, Any]]:
+    """Return the statement of :func:`latest`, compiled once for each shape: building it takes longer than running it."""
+    d, s, f = t.datastream.c, t.datastream_state.c, t.feature.c
+    mine = or_(false(), *(visible.rows(t.datastream_state, twin_id, x) for x in datasets))
+    # One facility for each thing, of the first data set that has it.
+    code = f.properties["code"].astext
+    facility = (
+        select(code.label("code"), f.properties["name"].astext.label("name"), f.geom)
+        .ext(distinct_on(code))
+        .where(or_(false(), *(visible.rows(t.feature, twin_id, x) for x in facilities)))
+        .order_by(code, f.dataset_id)
+        .subquery("facility")
+    )
+    joined = t.datastream_state.join(t.datastream, d.id == s.datastream_id).join(
+        t.thing, t.thing.c.id == d.thing_id
+    )
+    place: list[ColumnElement[Any]] = [null().cast(Text).label("name"), null().cast(Text).label("geometry")]
+    if facilities:
+        joined = joined.outerjoin(facility, facility.c.code == t.thing.c.code)
+        place = [facility.c.name, func.ST_AsGeoJSON(facility.c.geom, 7, 0).label("geometry")]
     statement = (
         select(
-            s.c.datastream,
-            s.c.thing,
-            facility.c.name,
-            func.ST_AsGeoJSON(facility.c.geom, 7, 0).label("geometry"),
-            s.c.observed_property,
-            s.c.time_last.label("time"),
-            s.c.last_end.label("time_end"),
-            s.c.last_value.label("value"),
-            s.c.unit,
-            s.c.averaging,
-            s.c.last_validity.label("validity"),
-            s.c.last_verification.label("verification"),
-            s.c.dataset,
+            d.id.label("datastream"),
+            t.thing.c.code.label("thing"),
+            *place,
+            d.observed_property,
+            s.time_last.label("time"),
+            s.last_end.label("time_end"),
+            s.last_value.label("value"),
+            d.unit,
+            d.averaging,
+            s.last_validity.label("validity"),
+            s.last_verification.label("verification"),
+            s.dataset_id.label("dataset"),
         )
-        .select_from(s.outerjoin(facility, s.c.thing.is_not(None)))
-        .order_by(s.c.datastream)
-        .limit(limit)
+        .select_from(joined)
+        .where(mine)
+        .order_by(d.id)
+        .limit(bindparam("limit", type_=Integer))
     )
-    if observed_property is not None:
-        statement = statement.where(s.c.observed_property == observed_property)
-    if bboxes:
-        statement = statement.where(
-            or_(*(func.ST_Intersects(facility.c.geom, func.ST_MakeEnvelope(*box, 4326)) for box in bboxes))
-        )
-    if after is not None:
-        statement = statement.where(s.c.datastream > after)
-    return _rows(conn, statement)
+    if of_property:
+        statement = statement.where(d.observed_property == bindparam("property", type_=Text))
+    if boxes:
+        if not facilities:
+            statement = statement.where(false())
+        else:
+            envelopes = [
+                func.ST_MakeEnvelope(*(bindparam(f"{side}{i}", type_=Double) for side in "wsen"), 4326)
+                for i in range(boxes)
+            ]
+            statement = statement.where(or_(*(func.ST_Intersects(facility.c.geom, e) for e in envelopes)))
+    if paged:
+        statement = statement.where(d.id > bindparam("after", type_=Integer))
+    return compiled(statement)
 
 
 def datastreams(
