@@ -28,12 +28,16 @@ def hours(year: int, count: int | None = None, zone: timezone = CET) -> list[dat
 def value(
     world: World, indicator: str, scheme: str, code: str, period: str, at: int | None = None
 ) -> dict[str, Any]:
-    return values.one(world.conn, world.snapshot(at), ValueKey(indicator, scheme, code, period))
+    found: dict[str, Any] = values.one(
+        world.conn, world.snapshot(at), ValueKey(indicator, scheme, code, period)
+    )
+    return found
 
 
 def verdict(found: dict[str, Any], rule_set: str) -> dict[str, Any]:
-    (one,) = [v for v in found["verdicts"] if v["rule_set"] == rule_set]
-    return one
+    one: list[dict[str, Any]] = [v for v in found["verdicts"] if v["rule_set"] == rule_set]
+    assert len(one) == 1
+    return one[0]
 
 
 def test_mean_and_coverage_are_those_of_pandas(world: World) -> None:

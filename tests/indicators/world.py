@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from ldt.indicators import engine
 from ldt.model.snapshot import OPERATOR, Access, Snapshot
 from ldt.store import snapshots
+from ldt.timerange import Period
 
 
 @dataclass
@@ -145,17 +146,15 @@ class World:
         with self.conn.transaction():
             number = self.dataset(name, access=access)
             version = self.commit(name)
-            thing_id = self._one(
-                "INSERT INTO ldt.thing (twin_id, code) VALUES (%s, %s) ON CONFLICT (twin_id, code)"
-                " DO UPDATE SET code = excluded.code RETURNING id",
-                self.twin,
-                thing,
+            self.conn.execute(
+                "INSERT INTO ldt.thing (twin_id, code) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                (self.twin, thing),
             )
             stream = self._one(
-                "INSERT INTO ldt.datastream (twin_id, dataset_id, code, thing_id, observed_property, unit, averaging, zone)"
+                "INSERT INTO ldt.datastream (twin_id, dataset_id, code, thing, observed_property, unit, averaging, zone)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (dataset_id, code) DO UPDATE SET unit = excluded.unit"
                 " RETURNING id",
-                *(self.twin, number, f"{thing}-{observed_property}-{averaging}-{point}", thing_id),
+                *(self.twin, number, f"{thing}-{observed_property}-{averaging}-{point}", thing),
                 *(observed_property, unit, averaging, zone),
             )
             for year in {t.astimezone(UTC).year for t in times}:
@@ -197,7 +196,9 @@ class World:
         """Resolve a state of the twin."""
         return snapshots.resolve(self.conn, "test", access, at)
 
-    def compute(self, *indicators: str, periods: Sequence[str], **options: Any) -> list[engine.RunResult]:
+    def compute(
+        self, *indicators: str, periods: Sequence[str | Period], **options: Any
+    ) -> list[engine.RunResult]:
         """Compute on the newest state."""
         return engine.compute(self.conn, self.snapshot(), indicators, periods=periods, **options)
 
