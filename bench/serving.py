@@ -134,8 +134,8 @@ def _fill(conn: object) -> None:
             (STATIONS, TWIN),
         )
         conn.execute(
-            "INSERT INTO ldt.datastream (twin_id, dataset_id, code, thing_id, observed_property, unit, averaging, zone)"
-            " SELECT d.twin_id, d.id, t.code, t.id, 'NO2', 'ug/m3', 'PT1H', '+01:00' FROM ldt.dataset d"
+            "INSERT INTO ldt.datastream (twin_id, dataset_id, code, thing, observed_property, unit, averaging, zone)"
+            " SELECT d.twin_id, d.id, t.code, t.code, 'NO2', 'ug/m3', 'PT1H', '+01:00' FROM ldt.dataset d"
             " JOIN ldt.thing t ON t.twin_id = d.twin_id WHERE d.name = 'network' AND t.code LIKE 'N%%'"
         )
         conn.execute(

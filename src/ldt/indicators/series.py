@@ -117,7 +117,7 @@ def find(
         select(
             d.id,
             d.code,
-            t.thing.c.code.label("thing"),
+            d.thing,
             d.observed_property,
             d.unit,
             d.averaging,
@@ -127,9 +127,8 @@ def find(
         .join_from(
             t.datastream, t.datastream_state, and_(s.datastream_id == d.id, s.dataset_id == d.dataset_id)
         )
-        .join(t.thing, t.thing.c.id == d.thing_id)
         .where(visible.datastream_states(snapshot, datasets))
-        .order_by(t.thing.c.code, d.observed_property, d.dataset_id, d.code)
+        .order_by(d.thing, d.observed_property, d.dataset_id, d.code)
     )
     if observed_property is not None:
         statement = statement.where(d.observed_property == observed_property)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 from ldt.errors import Conflict, DiskFull, LdtError, StoreError, Timeout, UsageError
 
 #: The dialect whose compiled statements psycopg executes.
-DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call] - untyped in SQLAlchemy
+DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
 
 _SETTINGS = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c client_min_messages=warning"
 

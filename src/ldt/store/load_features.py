@@ -78,6 +78,7 @@ class FeatureRows:
             "CREATE INDEX ON {t} USING gist (geom) WHERE until IS NULL",
             "CREATE INDEX ON {t} USING gist (geom) WHERE until IS NOT NULL",
             "CREATE INDEX ON {t} (fid) WHERE until IS NULL",
+            "CREATE INDEX ON {t} ((properties ->> 'code')) WHERE until IS NULL AND properties ? 'code'",
             "ALTER TABLE ldt.feature ATTACH PARTITION {t} FOR VALUES IN ({d})",
             "ALTER TABLE {t} DROP CONSTRAINT of_dataset",
             "ANALYZE {t}",

@@ -94,10 +94,10 @@ class ObservationRows:
             with translated():
                 row = self._conn.execute(
                     "WITH t AS (INSERT INTO ldt.thing (twin_id, code) VALUES (%(twin_id)s, %(thing)s)"
-                    " ON CONFLICT (twin_id, code) DO UPDATE SET code = excluded.code RETURNING id)"
-                    " INSERT INTO ldt.datastream (twin_id, dataset_id, code, thing_id, observed_property, unit, averaging, zone,"
-                    " properties) SELECT %(twin_id)s, %(dataset_id)s, %(code)s, t.id, %(observed_property)s, %(unit)s,"
-                    " %(averaging)s, %(zone)s, %(properties)s FROM t"
+                    " ON CONFLICT DO NOTHING)"
+                    " INSERT INTO ldt.datastream (twin_id, dataset_id, code, thing, observed_property, unit, averaging, zone,"
+                    " properties) VALUES (%(twin_id)s, %(dataset_id)s, %(code)s, %(thing)s, %(observed_property)s, %(unit)s,"
+                    " %(averaging)s, %(zone)s, %(properties)s)"
                     " ON CONFLICT (dataset_id, code) DO UPDATE SET properties = ldt.datastream.properties || excluded.properties"
                     " RETURNING id",
                     {

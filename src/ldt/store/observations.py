@@ -34,6 +34,23 @@ from ldt.store.connect import compiled, translated
 FACILITIES = "environmental-monitoring-facilities"
 
 
+_LATEST = (
+    "datastream",
+    "thing",
+    "name",
+    "geometry",
+    "observed_property",
+    "time",
+    "time_end",
+    "value",
+    "unit",
+    "averaging",
+    "validity",
+    "verification",
+    "dataset",
+)
+
+
 def _rows(conn: psycopg.Connection[Any], statement: Select[Any]) -> list[dict[str, Any]]:
     text, bound = compiled(statement)
     with translated(), conn.cursor(row_factory=dict_row) as cursor:
@@ -41,12 +58,12 @@ def _rows(conn: psycopg.Connection[Any], statement: Select[Any]) -> list[dict[st
 
 
 def _with_states(snapshot: Snapshot, datasets: Sequence[DatasetVersion]) -> Select[Any]:
-    d, s, thing = t.datastream.c, t.datastream_state.c, t.thing.c
+    d, s = t.datastream.c, t.datastream_state.c
     return (
         select(
             d.id.label("datastream"),
             d.code,
-            thing.code.label("thing"),
+            d.thing,
             t.dataset.c.name.label("dataset"),
             d.observed_property,
             d.unit,
@@ -64,7 +81,6 @@ def _with_states(snapshot: Snapshot, datasets: Sequence[DatasetVersion]) -> Sele
         .join_from(
             t.datastream_state, t.datastream, and_(d.id == s.datastream_id, d.dataset_id == s.dataset_id)
         )
-        .join(t.thing, thing.id == d.thing_id)
         .join(t.dataset, t.dataset.c.id == d.dataset_id)
         .where(visible.datastream_states(snapshot, datasets))
     )
@@ -105,13 +121,11 @@ def latest(
     )
     boxes = {f"{side}{i}": x for i, box in enumerate(bboxes) for side, x in zip("wsen", box, strict=True)}
     names = {d.dataset_id: d.name for d in snapshot.datasets.values()}
-    with translated(), conn.cursor(row_factory=dict_row, binary=True) as cursor:
+    with translated(), conn.cursor(binary=True) as cursor:
         rows = cursor.execute(
             statement, {**bound, **boxes, "property": observed_property, "after": after, "limit": limit}
         ).fetchall()
-    for row in rows:
-        row["dataset"] = names[row["dataset"]]
-    return rows
+    return [dict(zip(_LATEST, (*row[:-1], names[row[-1]]), strict=True)) for row in rows]
 
 
 @lru_cache(maxsize=256)
@@ -135,27 +149,25 @@ def _latest(
         .order_by(code, f.dataset_id)
         .subquery("facility")
     )
-    joined = t.datastream_state.join(t.datastream, d.id == s.datastream_id).join(
-        t.thing, t.thing.c.id == d.thing_id
-    )
+    joined = t.datastream_state.join(t.datastream, d.id == s.datastream_id)
     place: list[ColumnElement[Any]] = [null().cast(Text).label("name"), null().cast(Text).label("geometry")]
     if facilities:
-        joined = joined.outerjoin(facility, facility.c.code == t.thing.c.code)
+        joined = joined.outerjoin(facility, facility.c.code == d.thing)
         place = [facility.c.name, func.ST_AsGeoJSON(facility.c.geom, 7, 0).label("geometry")]
     statement = (
         select(
             d.id.label("datastream"),
-            t.thing.c.code.label("thing"),
+            d.thing,
             *place,
             d.observed_property,
-            s.time_last.label("time"),
-            s.last_end.label("time_end"),
-            s.last_value.label("value"),
+            s.time_last,
+            s.last_end,
+            s.last_value,
             d.unit,
             d.averaging,
-            s.last_validity.label("validity"),
-            s.last_verification.label("verification"),
-            s.dataset_id.label("dataset"),
+            s.last_validity,
+            s.last_verification,
+            s.dataset_id,
         )
         .select_from(joined)
         .where(mine)

@@ -236,9 +236,8 @@ feature = Table(
 thing = Table(
     "thing",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("twin_id", Integer),
-    Column("code", Text(collation="C")),
+    Column("twin_id", Integer, primary_key=True),
+    Column("code", Text(collation="C"), primary_key=True),
 )
 
 datastream = Table(
@@ -248,7 +247,7 @@ datastream = Table(
     Column("twin_id", Integer),
     Column("dataset_id", Integer),
     Column("code", Text(collation="C")),
-    Column("thing_id", Integer),
+    Column("thing", Text(collation="C")),
     Column("observed_property", Text),
     Column("unit", Text),
     Column("averaging", Text),

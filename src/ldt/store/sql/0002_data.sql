@@ -27,14 +27,15 @@ ALTER TABLE ldt.feature ADD PRIMARY KEY (twin_id, dataset_id, fid, since);
 CREATE INDEX feature_current_geom ON ldt.feature USING gist (geom) WHERE until IS NULL;
 CREATE INDEX feature_past_geom ON ldt.feature USING gist (geom) WHERE until IS NOT NULL;
 CREATE INDEX feature_current_fid ON ldt.feature (fid) WHERE until IS NULL;
+-- Areas and monitoring facilities are found by their code.
+CREATE INDEX feature_current_code ON ldt.feature ((properties ->> 'code')) WHERE until IS NULL AND properties ? 'code';
 
 -- Observations -------------------------------------------------------------------------------------------------
 
 CREATE TABLE ldt.thing (
-    id          integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     twin_id     integer NOT NULL REFERENCES ldt.twin (id) ON DELETE CASCADE,
     code        text COLLATE "C" NOT NULL,
-    UNIQUE (twin_id, code)
+    PRIMARY KEY (twin_id, code)
 );
 COMMENT ON TABLE ldt.thing IS 'The identity of what observes; its place and name are the monitoring facility of the same code';
 
@@ -43,13 +44,14 @@ CREATE TABLE ldt.datastream (
     twin_id     integer NOT NULL,
     dataset_id  integer NOT NULL REFERENCES ldt.dataset (id) ON DELETE CASCADE,
     code        text COLLATE "C" NOT NULL,
-    thing_id    integer NOT NULL REFERENCES ldt.thing (id) ON DELETE CASCADE,
+    thing       text COLLATE "C" NOT NULL,
     observed_property text NOT NULL,
     unit        text NOT NULL,
     averaging   text NOT NULL,
     zone        text NOT NULL,
     properties  jsonb NOT NULL DEFAULT '{}',
-    UNIQUE (dataset_id, code)
+    UNIQUE (dataset_id, code),
+    FOREIGN KEY (twin_id, thing) REFERENCES ldt.thing (twin_id, code) ON DELETE CASCADE
 );
 COMMENT ON COLUMN ldt.datastream.averaging IS 'ISO 8601 duration of the interval that a value stands for (PT1H, P1D), `var` or `PT0S`';
 
