@@ -344,6 +344,14 @@ def test_encodings(tmp_path: Path, rows: Rows) -> None:
         rows("gml", tmp_path / "seven.gml")
 
 
+def test_error_is_one_line(tmp_path: Path, rows: Rows) -> None:
+    path = collection(tmp_path / "a.gml", site("s1"))
+    path.write_bytes(path.read_bytes().replace(b"50.9", b"50\0009"))
+    with pytest.raises(SourceError, match="not well-formed") as raised:
+        rows("gml", path)
+    assert "\n" not in str(raised.value)
+
+
 def test_depth_is_bounded(tmp_path: Path, rows: Rows) -> None:
     deep = "<ps:a>" * 500 + "</ps:a>" * 500
     with pytest.raises(HostileSource, match="nested deeper than 200"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ldt.errors import HostileSource, NotFound, SourceError
+from ldt.errors import DiskFull, HostileSource, NotFound, SourceError
 from ldt.settings import settings
 from ldt.sources import open_resources, read
 from ldt.sources.resource import MAX_MEMBERS
@@ -222,6 +223,27 @@ def test_damaged_archives(tmp_path: Path) -> None:
     packed = gzip.compress(bytes(range(256)) * 100)
     (tmp_path / "cut.csv.gz").write_bytes(packed[: len(packed) // 2])
     with pytest.raises(SourceError, match="damaged gzip"), open_resources(tmp_path / "cut.csv.gz"):
+        pass
+
+
+def test_directory_that_points_nowhere(tmp_path: Path) -> None:
+    """A central directory whose offset of the member is changed: zipfile answers with a bare OSError or BadZipFile."""
+    content = bytearray(zipped(tmp_path / "a.zip", {"a.csv": b"x\n1\n"}).read_bytes())
+    at = content.index(b"PK\x05\x06") + 16  # offset of the central directory (APPNOTE 4.3.16)
+    content[at : at + 4] = struct.pack("<I", 2**31)
+    (tmp_path / "b.zip").write_bytes(content)
+    with pytest.raises(SourceError, match=r"b\.zip: damaged zip"), open_resources(tmp_path / "b.zip"):
+        pass
+
+
+def test_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = zipped(tmp_path / "a.zip", {"a.csv": b"x\n1\n"})
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ldt.sources.resource._copy", full)
+    with pytest.raises(DiskFull, match="no room left"), open_resources(path):
         pass
 
 

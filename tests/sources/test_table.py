@@ -81,6 +81,12 @@ def test_encodings(tmp_path: Path, rows: Rows) -> None:
         rows("table", latin, encoding="no-such")
 
 
+def test_malformed_row_in_another_encoding(tmp_path: Path, rows: Rows) -> None:
+    """Not only a wrong row but bytes that are no text: the encoding is what must be told."""
+    with pytest.raises(SourceError, match="text is not utf-8"):
+        rows("table", write(tmp_path / "l.csv", "a,b\n1,2\nKöln\n".encode("latin-1")))
+
+
 def test_latin_1_in_the_header(tmp_path: Path, rows: Rows) -> None:
     with pytest.raises(SourceError, match="text is not utf-8"):
         rows("table", write(tmp_path / "l.csv", "Köln,b\n1,2\n".encode("latin-1")))

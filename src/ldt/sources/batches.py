@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pyproj import CRS
@@ -73,7 +74,7 @@ def column_names(names: Iterable[str]) -> list[str]:
 
 def with_rows(columns: dict[str, pa.Array], first: int, count: int) -> pa.RecordBatch:
     """Return a record batch with `_row` counting from `first`."""
-    rows = pa.array(range(first, first + count), pa.int64())
+    rows = pa.array(np.arange(first, first + count, dtype=np.int64))
     return pa.RecordBatch.from_pydict({ROW: rows, **columns})
 
 

@@ -48,7 +48,7 @@ class Members:
         except etree.XMLSyntaxError as e:
             line, column = e.position
             raise SourceError(
-                f"not well-formed XML at line {line}, column {column}: {e.msg.split(', line')[0]}",
+                f"not well-formed XML at line {line}, column {column}: {' '.join(e.msg.split(', line')[0].split())}",
                 where=self.path.name,
                 remedy=_AGAIN,
             ) from e

@@ -7,10 +7,12 @@ names that leave the folder. An archive in an archive is not unpacked.
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import gzip
 import hashlib
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -20,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from ldt.errors import HostileSource, NotFound, SourceError
+from ldt.errors import DiskFull, HostileSource, NotFound, SourceError
 from ldt.settings import settings
 
 #: Members that an archive may have, and files that a folder may have.
@@ -28,6 +30,8 @@ MAX_MEMBERS = 10_000
 #: An archive member or gzip stream this small may unpack at any ratio: it can do no harm.
 _SMALL = 16 * 1024**2
 _BLOCK = 1024**2
+#: What Python's unpackers raise on bytes that were changed (seen by changing them at random).
+_BROKEN = (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, struct.error)
 
 #: The files that belong to a shapefile, beside the .shp itself.
 SHAPEFILE_SIDES = (".dbf", ".shx", ".prj", ".cpg", ".qpj")
@@ -246,11 +250,26 @@ def _gunzip(path: Path, folder: Path) -> Path:
     try:
         with gzip.open(path) as packed, target.open("wb") as unpacked:
             _copy(cast("IO[bytes]", packed), unpacked, path, path.name, path.stat().st_size, _Budget())
-    except (gzip.BadGzipFile, EOFError, zlib.error) as e:
+    except _BROKEN as e:
+        _check_room(e, path)
         raise SourceError(
             f"damaged gzip: {e}", where=path.name, remedy="get it again from where it came"
         ) from e
     return target
+
+
+def _check_room(error: Exception, path: Path) -> None:
+    """Tell a full disk from a damaged archive.
+
+    Raises:
+        DiskFull: if that is what the error means.
+    """
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        raise DiskFull(
+            "no room left to unpack it",
+            where=path.name,
+            remedy=f"free space in {tempfile.gettempdir()}, or set TMPDIR",
+        ) from error
 
 
 class _Budget:
@@ -273,12 +292,13 @@ def _unzip(path: Path, folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(member) as packed, target.open("wb") as unpacked:
                     _copy(packed, unpacked, path, member.filename, member.compress_size, budget)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as e:
-        raise SourceError(f"damaged zip: {e}", where=path.name, remedy=broken) from e
     except (NotImplementedError, RuntimeError) as e:
         raise SourceError(
             f"zip that cannot be unpacked: {e}", where=path.name, remedy="pack it anew, without password"
         ) from e
+    except _BROKEN as e:
+        _check_room(e, path)
+        raise SourceError(f"damaged zip: {e}", where=path.name, remedy=broken) from e
 
 
 def _check_claims(path: Path, members: list[zipfile.ZipInfo]) -> None:

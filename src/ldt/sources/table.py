@@ -192,7 +192,8 @@ def _blocks(path: Path, options: TableOptions, names: list[str], delimiter: str)
         column_names=names,
         skip_rows=options.skip,
         skip_rows_after_names=headers,
-        encoding=options.encoding,
+        # Python decodes, also UTF-8: Arrow's own handler of malformed rows fails on bytes that are no text.
+        encoding="utf-8-sig" if options.encoding.lower() in {"utf-8", "utf8"} else options.encoding,
     )
     parse = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep)
     convert = pa.csv.ConvertOptions(
