@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import glob
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -117,8 +118,8 @@ def resolve(manifest: Manifest, folder: Path) -> list[Listed]:
 def _paths(entry: DatasetEntry, folder: Path, name: str) -> list[Path]:
     paths: list[Path] = []
     for source in entry.sources:
-        found = sorted(folder.glob(source)) if any(c in source for c in "*?[") else [folder / source]
-        found = [p for p in found if p.exists()]
+        exact = folder / source
+        found = [exact] if exact.exists() else sorted(Path(p) for p in glob(str(exact)))
         if not found:
             raise NotFound(
                 f"no file matches {source!r}",
