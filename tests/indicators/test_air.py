@@ -152,6 +152,15 @@ def test_of_several_sampling_points_the_best_covered_speaks(world: World) -> Non
     }
 
 
+def test_a_series_denser_than_it_says_is_not_more_complete(world: World) -> None:
+    # 100 days of daily means, one beginning each hour: 2,400 values in 100 of 365 intervals.
+    world.observations("air", "S1", "PM10", hours(2013, 2400), [20.0] * 2400, averaging="P1D")
+    world.compute("pm10-annual-mean", periods=["2013"])
+    found = value(world, "pm10-annual-mean", "station", "S1", "2013")
+    assert (found["n_valid"], found["n_expected"], found["status"]) == (2400, 365, "insufficient")
+    assert found["coverage"] == 100 / 365
+
+
 def test_running_means_are_no_input_and_the_value_says_what_is_needed(world: World) -> None:
     world.observations("air", "S1", "NO2", hours(2013), [1.0] * 8760, averaging="PT8H")
     world.compute("no2-annual-mean", periods=["2013"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import BigInteger, Integer, and_, cast, column, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, INTERVAL, TIMESTAMP
 
 from ldt.errors import UsageError
 from ldt.indicators.request import resolve, rows
@@ -56,6 +56,8 @@ class Count:
     """What a series holds in a period.
 
     Attributes:
+        n_filled: how many of the expected intervals have a valid value. In a series that is denser than it says (running
+            means) several values begin in one interval.
         total: sum of the valid values.
         negative: how many of the valid values are below zero.
         validity, verification: number of values by code; by verification of the valid ones only.
@@ -66,6 +68,7 @@ class Count:
     start: datetime
     end: datetime
     n_valid: int = 0
+    n_filled: int = 0
     total: float = 0.0
     negative: int = 0
     validity: dict[str, int] = field(default_factory=dict)
@@ -79,9 +82,10 @@ class Count:
 
     @property
     def coverage(self) -> float | None:
-        """Share of the expected values that are there and valid. A series denser than it says is complete, not more."""
+        """Share of the expected intervals that have a valid value."""
         expected = self.n_expected
-        return min(1.0, self.n_valid / expected) if expected else None
+        # In a dense series an interval can have valid values of two flags, and then counts for both.
+        return min(1.0, self.n_filled / expected) if expected else None
 
     @property
     def mean(self) -> float | None:
@@ -185,11 +189,13 @@ def count(
             cast([w.series.id for w in wanted], ARRAY(Integer)),
             cast([w.start for w in wanted], instants),
             cast([w.end for w in wanted], instants),
+            cast([w.series.step for w in wanted], ARRAY(INTERVAL)),
         )
         .table_valued(
             column("datastream_id", Integer),
             column("start"),
             column("end"),
+            column("step"),
             with_ordinality="ordinal",
             name="unit",
         )
@@ -203,6 +209,7 @@ def count(
             obs.c.validity,
             obs.c.verification,
             func.count().label("n"),
+            func.count(func.date_bin(unit.c.step, obs.c.time, unit.c.start).distinct()).label("filled"),
             func.sum(obs.c.value).label("total"),
             func.count().filter(obs.c.value < 0).label("negative"),
         )
@@ -231,6 +238,7 @@ def count(
         if r["validity"] < valid_from_code:
             continue
         found.n_valid += r["n"]
+        found.n_filled += r["filled"]
         found.negative += r["negative"]
         level = str(r["verification"])
         found.verification[level] = found.verification.get(level, 0) + r["n"]
