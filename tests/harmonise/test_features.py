@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from ldt.axis import AxisOrder
-from ldt.errors import CheckError, RecipeError
+from ldt.errors import CheckError, LdtError, RecipeError
 from ldt.harmonise import harmonise
 from ldt.harmonise.chunk import Chunk, Context
 from ldt.harmonise.features import FeatureHarmoniser
@@ -337,10 +337,16 @@ def test_a_source_without_crs_needs_one_in_the_recipe() -> None:
     ],
 )
 def test_a_recipe_that_is_wrong_is_told_before_anything_is_read(change: dict[str, Any], message: str) -> None:
-    from ldt.errors import LdtError
-
-    with pytest.raises(LdtError, match=message):
+    with pytest.raises(LdtError, match=message) as caught:
         FeatureHarmoniser(recipe(**change), Context(OWN))
+    assert str(caught.value).startswith("test: ")
+
+
+def test_an_empty_batch_makes_an_empty_chunk() -> None:
+    nothing = Batch(batch(code=["1"], name=["a"]).records.slice(0, 0), CRS84)
+    chunk = one(recipe(where="name = 'a'", valid_from="name", zone="UTC"), nothing, selection=COLOGNE)
+    assert (chunk.features, chunk.outcomes, chunk.tally.read, chunk.crs) == (None, [], 0, [])
+    assert list(harmonise(recipe(), [], Context(OWN))) == []
 
 
 value = st.none() | st.sampled_from(["1", "2", "x", "2020-01-01"])

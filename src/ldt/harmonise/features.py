@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
-from ldt.errors import RecipeError
+from ldt.errors import LdtError, RecipeError
 from ldt.harmonise.chunk import Chunk, Context
 from ldt.harmonise.columns import Mapped, Mapper
 from ldt.harmonise.content import UNIT, First, SeenKeys, digests, raw_record, shown
@@ -83,12 +83,16 @@ class FeatureHarmoniser:
         self._recipe = recipe
         self._mapping = mapping = recipe.feature
         self._context = context
-        self._type = feature_type(mapping.type)
-        self._type.check_recipe(list(mapping.columns), mapping.required)
+        try:
+            self._type = feature_type(mapping.type)
+            self._type.check_recipe(list(mapping.columns), mapping.required)
+            self._zone = parse_zone(mapping.zone) if mapping.zone else None
+            self._expressions = _expressions(recipe)
+            self._mapper = Mapper(self._expressions)
+        except LdtError as e:
+            e.where = e.where or recipe.name
+            raise
         self._required = sorted({*self._type.required, *mapping.required})
-        self._zone = parse_zone(mapping.zone) if mapping.zone else None
-        self._expressions = _expressions(recipe)
-        self._mapper = Mapper(self._expressions)
         self._seen, self._seen_keys = SeenKeys(), SeenKeys()
         self._source = -1
         if context.selection is not None:
