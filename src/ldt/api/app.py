@@ -9,7 +9,7 @@ from typing import Protocol
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from ldt import __version__
 from ldt.api import errors
@@ -17,10 +17,13 @@ from ldt.api.context import Service
 from ldt.api.datasets import datasets
 from ldt.api.features import features
 from ldt.api.http import PlainAddresses
+from ldt.api.indicators import indicators
+from ldt.api.negotiate import PARQUET
 from ldt.api.observations import observations
 from ldt.api.security import Caller, everyone
 from ldt.api.service import service
 from ldt.api.twin import twin
+from ldt.api.vocabularies import vocabularies
 from ldt.settings import settings
 from ldt.store.connect import pool
 
@@ -32,7 +35,15 @@ class Standard(Protocol):
     router: APIRouter
 
 
-STANDARDS: tuple[Standard, ...] = (service, twin, features, datasets, observations)
+STANDARDS: tuple[Standard, ...] = (
+    service,
+    twin,
+    features,
+    observations,
+    indicators,
+    datasets,
+    vocabularies,
+)
 
 
 def create_app(
@@ -83,7 +94,12 @@ def create_app(
         app.include_router(standard.router)
     errors.install(app)
     # The last one added is the first to see a request.
-    app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)
+    app.add_middleware(
+        GZipMiddleware,
+        minimum_size=2000,
+        compresslevel=3,
+        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, PARQUET.media_type),
+    )
     app.add_middleware(PlainAddresses)
     app.add_middleware(
         CORSMiddleware,

@@ -176,3 +176,102 @@ class ObservationList(Linked):
     """Observations of a datastream in order of time."""
 
     observations: list[dict[str, Any]]
+
+
+class VocabularyList(Linked):
+    """The vocabularies."""
+
+    vocabularies: list[dict[str, Any]]
+
+
+class Concept(Linked):
+    """One entry of a vocabulary."""
+
+    code: str
+    label: dict[str, str]
+    checked: Literal["V", "K", "P"]
+
+
+class Vocabulary(Linked):
+    """A vocabulary with its concepts."""
+
+    id: str
+    title: dict[str, str]
+    source: str
+    checked: Literal["V", "K", "P"]
+    concepts: list[dict[str, Any]]
+
+
+class ChainList(Linked):
+    """DPSIR chains."""
+
+    chains: list[dict[str, Any]]
+
+
+class Chain(Linked):
+    """A DPSIR chain: `nodes` have a role, `arrows` go from node to node."""
+
+    id: str
+    title: dict[str, str]
+    nodes: list[dict[str, Any]]
+    arrows: list[dict[str, Any]]
+
+
+class IndicatorList(Linked):
+    """Indicators."""
+
+    indicators: list[dict[str, Any]]
+
+
+class IndicatorDefinition(Linked):
+    """What an indicator is: formula, unit, DPSIR role, validity, thresholds, source."""
+
+    id: str
+    title: dict[str, str]
+    unit: str
+    dpsir: Literal["D", "P", "S", "I", "R"]
+    formula: dict[str, Any]
+
+
+class IndicatorValue(_Document):
+    """One value of an indicator, with what is needed to judge it."""
+
+    id: str
+    indicator: str
+    scheme: str
+    code: str
+    period: str
+    value: float | None
+    unit: str
+    status: Literal["valid", "insufficient", "not-computable", "suppressed"]
+    reason: str | None = None
+    n_valid: int
+    n_expected: int | None = None
+    coverage: float | None = None
+    method: str
+    verdicts: list[dict[str, Any]]
+    inputs: dict[str, int]
+    links: list[Link]
+
+
+class IndicatorValueList(Linked):
+    """Values of an indicator, in order of spatial unit and period."""
+
+    values: list[IndicatorValue]
+
+
+class IndicatorFeatures(Linked):
+    """Values of an indicator as GeoJSON features at the places of their spatial units."""
+
+    type: Literal["FeatureCollection"]
+    features: list[Feature]
+
+
+class Lineage(Linked):
+    """How a value came about: run, definition, rule sets, input versions and files, records used and left out."""
+
+
+class LineageRecords(Linked):
+    """The very records that a value was computed from, as of the versions that it was computed from."""
+
+    records: list[dict[str, Any]]

@@ -79,9 +79,26 @@ def own(request: Request, chosen: Format, offered: Iterable[Format]) -> list[Lin
     return found
 
 
+# Documents can have hundreds of links, headers more than a few kB are refused: these say how to go on.
+_IN_HEADER = frozenset(
+    {
+        "self",
+        "alternate",
+        "next",
+        "collection",
+        "canonical",
+        "describedby",
+        "conformance",
+        "data",
+        "service-desc",
+    }
+)
+
+
 def header(links: Iterable[Link]) -> str:
     """Return the Link header of some links. Titles are left out: they may hold characters that a header cannot."""
     return ", ".join(
         f'<{one["href"]}>; rel="{one["rel"]}"' + (f'; type="{one["type"]}"' if "type" in one else "")
         for one in links
+        if one["rel"] in _IN_HEADER
     )

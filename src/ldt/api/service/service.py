@@ -36,6 +36,7 @@ def landing(request: Request, f: F = None) -> Response:
             links.link(links.url(request, "twins"), "data", JSON, "Twins"),
             links.link(links.url(request, "indicators"), "indicators", JSON, "Definitions of indicators"),
             links.link(links.url(request, "vocabularies"), "vocabularies", JSON, "Vocabularies"),
+            links.link(links.url(request, "dpsir"), "dpsir", JSON, "DPSIR chains"),
             links.link(links.url(request, "conformance"), "conformance", JSON, "Conformance classes"),
             links.link(links.url(request, "api"), "service-desc", OAS31, "Description of the whole service"),
             links.link(links.url(request, "health"), "status", JSON, "Health"),
