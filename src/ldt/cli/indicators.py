@@ -22,7 +22,7 @@ def list_indicators(as_json: Json = False) -> None:
     from ldt.store.connect import connect
 
     with connect(database_url()) as conn:
-        found = [d.model_dump(mode="json") for d in catalogue.indicator_definitions(conn)]
+        found = [d.model_dump(mode="json") for d in catalogue.indicator_definitions(conn).values()]
     columns = ("id", "code", "unit", "dpsir")
     emit(
         found,

@@ -18,6 +18,12 @@ recipes = typer.Typer(
 )
 
 Twin = Annotated[str, typer.Option("--twin", help="Name of the twin.")]
+Option = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option", help="What the reader must know of this file, as name=value (layer=clc); repeatable."
+    ),
+]
 _OUTCOMES = ("accepted", "repaired", "rejected", "duplicate", "outside")
 
 
@@ -63,6 +69,7 @@ def ingest(
     name: Annotated[
         str | None, typer.Option(help="Name of the data set, the recipe's own by default.")
     ] = None,
+    option: Option = None,
     as_json: Json = False,
 ) -> None:
     """Bring one data set of a twin up to date; prints the five outcomes, which add up to what was read."""
@@ -70,7 +77,7 @@ def ingest(
     from ldt.pipeline.ingest import ingest as run
     from ldt.store.cluster import database_url
 
-    loaded = load_recipe(recipe, Path.cwd())
+    loaded = load_recipe(recipe, Path.cwd()).with_options(_options(option))
     with progress(f"reading {loaded.name}") as advance:
         so_far = 0
 
@@ -83,6 +90,19 @@ def ingest(
     emit(done.summary(), lambda: render_ingested(done))
 
 
+def _options(given: list[str] | None) -> dict[str, Any]:
+    """Return reader options written as `name=value`; the value is read as YAML, so that numbers and lists can be given."""
+    import yaml
+
+    found = {}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"{text!r} is not name=value", where="--option")
+        found[name] = yaml.safe_load(value)
+    return found
+
+
 def render_ingested(done: Ingested) -> None:
     """Print what an ingest did."""
     state = "unchanged, still version" if done.unchanged else "version"
@@ -90,7 +110,7 @@ def render_ingested(done: Ingested) -> None:
     say(f"{done.dataset}: {state} {done.version} (revision {done.revision})")
     parts = [f"{getattr(tally, n):,} {n}" for n in _OUTCOMES]
     say(f"  read {tally.read:,} = {' + '.join(parts)}")
-    if tally.derived:
+    if tally.missing or tally.derived != tally.accepted + tally.repaired:
         say(
             f"  rows made of them: {tally.derived:,}, and {tally.missing:,} that the source declares as missing"
         )
@@ -191,13 +211,14 @@ def recipes_check(
         list[str] | None, typer.Argument(help="Recipes by name or path; all shipped ones by default.")
     ] = None,
     source: Annotated[Path | None, typer.Option(help="Try it on this source, writing nothing.")] = None,
+    option: Option = None,
     as_json: Json = False,
 ) -> None:
     """Check recipes: the schema, the words in them, the SQL; with --source also what would become of its records."""
     from ldt.harmonise.recipe import recipe_names
     from ldt.pipeline.check import check
 
-    found = [check(name, source) for name in names or recipe_names()]
+    found = [check(name, source, _options(option)) for name in names or recipe_names()]
 
     def render() -> None:
         for one in found:

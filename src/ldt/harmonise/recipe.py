@@ -170,6 +170,13 @@ class Recipe(DatasetDescription):
         """The shape of the records that this recipe makes."""
         return "feature" if self.feature else "observation"
 
+    def with_options(self, options: dict[str, Any]) -> Recipe:
+        """Return this recipe with some of the reader's options set for one delivery (`layer`, `encoding`, …)."""
+        if not options:
+            return self
+        source = self.source.model_copy(update={"options": {**self.source.options, **options}})
+        return self.model_copy(update={"source": source})
+
     @property
     def digest(self) -> str:
         """SHA-256 over everything that the recipe says."""

@@ -18,11 +18,11 @@ from ldt.settings import shipped
 from ldt.sources.resource import open_resources
 
 
-def check(name: str, source: Path | None = None) -> dict[str, Any]:
+def check(name: str, source: Path | None = None, options: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return {recipe, problems, outcomes}: what is wrong with a recipe, and what would become of a source's records."""
     found: dict[str, Any] = {"recipe": name, "problems": [], "outcomes": None}
     try:
-        recipe = load_recipe(name, Path.cwd())
+        recipe = load_recipe(name, Path.cwd()).with_options(options or {})
         found["problems"] += _words(recipe)
         harmoniser(recipe, Context(namespace="check"))
         if source is not None:

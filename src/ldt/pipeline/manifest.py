@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from glob import glob
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +21,7 @@ class DatasetEntry(BaseModel):
         recipe: name under `connectors/`, or path of a recipe relative to the manifest.
         sources: paths or globs relative to the manifest.
         name: name of the data set, the recipe's own by default; needed where one recipe serves several data sets.
+        options: what the reader must know of this delivery (`layer`, `encoding`, `member`), beside what the recipe says.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +29,7 @@ class DatasetEntry(BaseModel):
     recipe: str
     sources: Annotated[list[str], Field(min_length=1)]
     name: Name | None = None
+    options: dict[str, Any] = {}
 
 
 class Manifest(BaseModel):
@@ -96,7 +98,7 @@ def resolve(manifest: Manifest, folder: Path) -> list[Listed]:
     """
     listed = []
     for entry in manifest.datasets:
-        recipe = load_recipe(entry.recipe, folder)
+        recipe = load_recipe(entry.recipe, folder).with_options(entry.options)
         name = entry.name or recipe.name
         listed.append(Listed(name=name, recipe=recipe, paths=_paths(entry, folder, name)))
     names = [d.name for d in listed]
