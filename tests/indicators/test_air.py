@@ -61,7 +61,8 @@ def test_mean_and_coverage_are_those_of_pandas(world: World) -> None:
         [9999.0, *data.value, 9999.0],
         validity=[1, *data.validity, 1],
     )
-    world.compute("no2-annual-mean", periods=["2013"])
+    world.compute("no2-annual-mean", periods=["2012", "2013", "2014"])
+    assert value(world, "no2-annual-mean", "station", "S1", "2014")["n_valid"] == 1
     good = data[data.validity >= 1]
     found = value(world, "no2-annual-mean", "station", "S1", "2013")
     assert found["value"] == pytest.approx(good.value.mean(), rel=1e-12)

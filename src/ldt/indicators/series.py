@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import psycopg
-from sqlalchemy import BigInteger, Integer, and_, cast, column, func, literal, select
+from sqlalchemy import BigInteger, FromClause, Integer, Select, and_, cast, column, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, INTERVAL, TIMESTAMP
 
 from ldt.errors import UsageError
@@ -84,7 +84,6 @@ class Count:
     def coverage(self) -> float | None:
         """Share of the expected intervals that have a valid value."""
         expected = self.n_expected
-        # In a dense series an interval can have valid values of two flags, and then counts for both.
         return min(1.0, self.n_filled / expected) if expected else None
 
     @property
@@ -183,6 +182,64 @@ def count(
             wanted.append(Count(s, text, period.start, period.end))
     if not wanted:
         return wanted
+    unit, obs, joined = _joined(snapshot, wanted)
+    begins = func.date_bin(unit.c.step, obs.c.time, unit.c.start)
+    grouped = (unit.c.ordinal, obs.c.validity, obs.c.verification)
+    statement = joined.add_columns(
+        obs.c.validity,
+        obs.c.verification,
+        func.count().label("n"),
+        func.sum(obs.c.value).label("total"),
+        func.count().filter(obs.c.value < 0).label("negative"),
+        # The times of a series differ, so those that all lie at the beginnings of intervals lie in different intervals.
+        func.count().filter(begins != obs.c.time).label("off_grid"),
+    ).group_by(*grouped)
+    totals: dict[int, list[float]] = {}
+    off_grid: set[int] = set()
+    for r in rows(conn, statement.order_by(*grouped)):
+        found = wanted[r["ordinal"] - 1]
+        _add(found.validity, r["validity"], r["n"])
+        if r["off_grid"]:
+            off_grid.add(r["ordinal"] - 1)
+        if r["validity"] < valid_from_code:
+            continue
+        found.n_valid += r["n"]
+        found.negative += r["negative"]
+        _add(found.verification, r["verification"], r["n"])
+        totals.setdefault(r["ordinal"], []).append(r["total"])
+    for ordinal, parts in totals.items():
+        wanted[ordinal - 1].total = math.fsum(parts)
+    for found in wanted:
+        found.n_filled = found.n_valid
+    _count_intervals(conn, snapshot, [wanted[i] for i in sorted(off_grid)], valid_from_code)
+    return wanted
+
+
+def _add(counts: dict[str, int], code: int, number: int) -> None:
+    counts[str(code)] = counts.get(str(code), 0) + number
+
+
+def _count_intervals(
+    conn: psycopg.Connection[Any], snapshot: Snapshot, wanted: list[Count], valid_from_code: int
+) -> None:
+    """Count the intervals that have a valid value, one by one: only for series that can have several in one."""
+    if not wanted:
+        return
+    unit, obs, joined = _joined(snapshot, wanted)
+    begins = func.date_bin(unit.c.step, obs.c.time, unit.c.start)
+    statement = (
+        joined.add_columns(func.count(begins.distinct()).label("filled"))
+        .where(obs.c.validity >= valid_from_code)
+        .group_by(unit.c.ordinal)
+    )
+    for found in wanted:
+        found.n_filled = 0
+    for r in rows(conn, statement):
+        wanted[r["ordinal"] - 1].n_filled = r["filled"]
+
+
+def _joined(snapshot: Snapshot, wanted: list[Count]) -> tuple[FromClause, FromClause, Select[Any]]:
+    """Return the units (series and period), the observations, and their join as a query of `ordinal`, from 1."""
     instants = ARRAY(TIMESTAMP(timezone=True))
     unit = (
         func.unnest(
@@ -201,51 +258,24 @@ def count(
         )
         .render_derived()
     )
-    used = {s.dataset.name: s.dataset for s in series}
+    used = {w.series.dataset.name: w.series.dataset for w in wanted}
     obs = visible.observations(snapshot, list(used.values()))
+    mine = and_(
+        obs.c.datastream_id == unit.c.datastream_id,
+        obs.c.time >= unit.c.start,
+        obs.c.time < unit.c.end,
+    )
     statement = (
-        select(
-            cast(unit.c.ordinal, BigInteger).label("ordinal"),
-            obs.c.validity,
-            obs.c.verification,
-            func.count().label("n"),
-            func.count(func.date_bin(unit.c.step, obs.c.time, unit.c.start).distinct()).label("filled"),
-            func.sum(obs.c.value).label("total"),
-            func.count().filter(obs.c.value < 0).label("negative"),
-        )
+        select(cast(unit.c.ordinal, BigInteger).label("ordinal"))
         .select_from(unit)
-        .join(
-            obs,
-            and_(
-                obs.c.datastream_id == unit.c.datastream_id,
-                obs.c.time >= unit.c.start,
-                obs.c.time < unit.c.end,
-            ),
-        )
+        .join(obs, mine)
         # Constants, so that the planner leaves the other years' partitions alone.
         .where(
             obs.c.time >= literal(min(w.start for w in wanted)),
             obs.c.time < literal(max(w.end for w in wanted)),
         )
-        .group_by(unit.c.ordinal, obs.c.validity, obs.c.verification)
-        .order_by(unit.c.ordinal, obs.c.validity, obs.c.verification)
     )
-    totals: dict[int, list[float]] = {}
-    for r in rows(conn, statement):
-        found = wanted[r["ordinal"] - 1]
-        code = str(r["validity"])
-        found.validity[code] = found.validity.get(code, 0) + r["n"]
-        if r["validity"] < valid_from_code:
-            continue
-        found.n_valid += r["n"]
-        found.n_filled += r["filled"]
-        found.negative += r["negative"]
-        level = str(r["verification"])
-        found.verification[level] = found.verification.get(level, 0) + r["n"]
-        totals.setdefault(r["ordinal"], []).append(r["total"])
-    for ordinal, parts in totals.items():
-        wanted[ordinal - 1].total = math.fsum(parts)
-    return wanted
+    return unit, obs, statement
 
 
 def best(counts: Sequence[Count], averaging: Sequence[str]) -> Count:
