@@ -81,3 +81,11 @@ def test_plain_values_for_messages() -> None:
         "b": None,
         "3": "2020-01-02",
     }
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_columns_without_any_value_leave_empty_objects(count: int) -> None:
+    nothing = pa.array([None] * count, pa.string())
+    assert json_objects({"a": nothing, "b": nothing}, count).to_pylist() == ["{}"] * count
+    some = pa.array(["x"] * count)
+    assert json_objects({"a": nothing, "b": some, "c": nothing}, count).to_pylist() == ['{"b":"x"}'] * count

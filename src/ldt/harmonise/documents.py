@@ -24,8 +24,11 @@ def json_objects(columns: Mapping[str, Any], count: int) -> pa.Array:
     members = []
     for name, column in columns.items():
         key = orjson.dumps(name).decode() + ":"
-        # Joining with a null gives a null, and `skip` below then leaves the member out.
-        members.append(pc.binary_join_element_wise(key, _values(_flat(column)), ""))
+        values = _values(_flat(column))
+        # Arrow joins nothing but nulls to an array of no length at all, so a column without any value is left out here.
+        if values.null_count < count:
+            # Joining with a null gives a null, and `skip` below then leaves the member out.
+            members.append(pc.binary_join_element_wise(key, values, ""))
     if not members:
         return pa.repeat("{}", count)
     inner = (
