@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def schema(kind: str) -> dict[str, Any]:
     return found
 
 
+@lru_cache
 def codes(vocabulary: str) -> set[str]:
     return {c.code for v in read_files("vocabularies", Vocabulary) if v.id == vocabulary for c in v.concepts}
 
