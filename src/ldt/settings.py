@@ -23,19 +23,32 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LDT_", env_ignore_empty=True)
 
-    data_dir: Path = Field(default_factory=_default_data_dir, description="Where the private database and the files live.")
+    data_dir: Path = Field(
+        default_factory=_default_data_dir, description="Where the private database and the files live."
+    )
     database_url: str | None = Field(
         None, description="A PostgreSQL address to use instead of the private database (`postgresql://…`)."
     )
-    pg_bindir: Path | None = Field(None, description="The folder of PostgreSQL's programs, where they are not found.")
-    id_base: str = Field("https://example.org/ldt", description="What the persistent identifiers begin with (`{id_base}/id/…`).")
-    service_url: str | None = Field(None, description="The public address of the service, where a proxy hides it.")
-    statement_timeout: float = Field(30.0, description="Seconds that one statement of the API may take.", gt=0)
+    pg_bindir: Path | None = Field(
+        None, description="The folder of PostgreSQL's programs, where they are not found."
+    )
+    id_base: str = Field(
+        "https://example.org/ldt",
+        description="What the persistent identifiers begin with (`{id_base}/id/…`).",
+    )
+    service_url: str | None = Field(
+        None, description="The public address of the service, where a proxy hides it."
+    )
+    statement_timeout: float = Field(
+        30.0, description="Seconds that one statement of the API may take.", gt=0
+    )
     max_limit: int = Field(10_000, description="The largest `limit` of a page; more is cut to it.", gt=0)
     max_source_bytes: int = Field(
         20 * 1024**3, description="The largest size, unpacked, of one source.", gt=0
     )
-    max_unpack_ratio: int = Field(200, description="How many times larger than its archive a member may unpack.", gt=0)
+    max_unpack_ratio: int = Field(
+        200, description="How many times larger than its archive a member may unpack.", gt=0
+    )
 
     @field_validator("id_base", "service_url")
     @classmethod

@@ -110,7 +110,7 @@ def test_cologne_lies_where_cologne_lies(
         count,
         count - repaired,
         repaired,
-        count,
+        0,
     )
     assert within(bounds(rows), COLOGNE)
     # GDAL and PROJ through geopandas: another route from the same bytes.

@@ -1,16 +1,11 @@
-"""Makes `world` importable under pytest's importlib mode, and gives each test a twin of its own."""
+"""Gives each test a twin of its own."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from world import World
+from tests.indicators.world import World
 
 from ldt.store.connect import connect
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from world import World
+from tests.indicators.world import World
 
 from ldt.errors import UsageError
 from ldt.model.indicator import ValueKey

@@ -9,7 +9,7 @@ import pyproj
 import pytest
 import shapely
 from shapely.geometry.base import BaseGeometry
-from world import World
+from tests.indicators.world import World
 
 from ldt.model.indicator import ValueKey
 from ldt.store import values

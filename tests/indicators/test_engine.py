@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import shapely
-from world import World
+from tests.indicators.world import World
 
 from ldt.errors import Conflict, NotFound, UsageError
 from ldt.indicators import engine

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import shapely
-from world import World
+from tests.indicators.world import World
 
 from ldt.errors import Gone, NotFound
 from ldt.indicators.lineage import lineage, records

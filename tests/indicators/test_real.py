@@ -11,7 +11,7 @@ import pandas as pd
 import pyproj
 import pytest
 import shapely
-from world import World
+from tests.indicators.world import World
 
 from ldt.harmonise.recipe import load_recipe
 from ldt.model.indicator import ValueKey

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from cityfiles import current_names, make_twin, recipe, write_plots, write_recipe
+from tests.pipeline.cityfiles import current_names, make_twin, recipe, write_plots, write_recipe
 
 from ldt.errors import Conflict
 from ldt.pipeline.ingest import Ingested, ingest

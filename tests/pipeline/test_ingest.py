@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from cityfiles import current_names, make_twin, recipe, write_plots
+from tests.pipeline.cityfiles import current_names, make_twin, recipe, write_plots
 
 from ldt.errors import NotFound, SourceError, UsageError
 from ldt.model.snapshot import PUBLIC

@@ -18,6 +18,7 @@ from ldt.axis import AxisOrder
 from ldt.errors import HostileSource, SourceError
 from ldt.settings import settings
 from ldt.sources import describe
+from ldt.sources.batches import BATCH_ROWS
 from ldt.sources.source import Batch
 
 
@@ -113,4 +114,4 @@ def test_geoparquet_without_crs(
 
 def test_plain_batches_have_no_crs(eea: Path, batches: Callable[..., list[Any]]) -> None:
     assert {b.crs for b in batches("parquet", eea)} == {None}
-    assert max(b.records.num_rows for b in batches("parquet", eea)) <= 10_000
+    assert max(b.records.num_rows for b in batches("parquet", eea)) <= BATCH_ROWS

@@ -10,7 +10,7 @@ import orjson
 import psycopg
 import pytest
 import shapely
-from loading import START, load_features, load_observations, make_twin, stream
+from tests.store.loading import START, load_features, load_observations, make_twin, stream
 
 from ldt.errors import Conflict, NotFound, UsageError
 from ldt.model.snapshot import OPERATOR, PUBLIC, Access, Snapshot

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import shapely
 
 from ldt.errors import LdtError, RecipeError
+from ldt.harmonise.ahead import ahead
 from ldt.harmonise.chunk import Chunk, Context
 from ldt.harmonise.columns import Mapped, Mapper
 from ldt.harmonise.content import UNIT, First, SeenKeys, digests, raw_record, shown
@@ -59,6 +60,17 @@ class _Fate:
         """Take the records that have an outcome out of play."""
         for problems in (self.rejected.found, self.outside.found, self.duplicates):
             self.alive[list(problems)] = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A batch whose expressions are evaluated and whose geometries are checked; `judgements` are those first made for it."""
+
+    records: pa.RecordBatch
+    mapped: Mapped
+    fate: _Fate
+    checked: Checked
+    judgements: list[CrsJudgement]
 
 
 class FeatureHarmoniser:
@@ -107,18 +119,22 @@ class FeatureHarmoniser:
         """
         self._source += 1
         judgements: dict[DeclaredCrs | None, CrsJudgement] = {}
-        for batch in batches:
-            yield self._chunk(batch, judgements)
+        # The SQL and the geometries of a batch are worked on, outside Python's lock, while the one before is put together.
+        yield from map(self._chunk, ahead(partial(self._prepare, judgements), batches))
 
-    def _chunk(self, batch: Batch, judgements: dict[DeclaredCrs | None, CrsJudgement]) -> Chunk:
+    def _prepare(self, judgements: dict[DeclaredCrs | None, CrsJudgement], batch: Batch) -> _Prepared:
         records, met = batch.records, set(judgements)
         mapped = self._mapper.run(records)
         fate = _Fate(np.ones(records.num_rows, dtype=bool))
         self._select(records, mapped, fate)
         checked = self._check_geometry(batch, fate, judgements)
+        return _Prepared(records, mapped, fate, checked, [j for c, j in judgements.items() if c not in met])
+
+    def _chunk(self, prepared: _Prepared) -> Chunk:
+        records, fate = prepared.records, prepared.fate
         positions = np.flatnonzero(fate.alive)
-        features, kept = self._features(records, mapped, checked, positions, fate)
-        chunk = Chunk(features=features, crs=[j.entry() for c, j in judgements.items() if c not in met])
+        features, kept = self._features(records, prepared.mapped, prepared.checked, positions, fate)
+        chunk = Chunk(features=features, crs=[j.entry() for j in prepared.judgements])
         self._tell(chunk, records, fate, kept)
         return chunk
 
@@ -305,6 +321,8 @@ class FeatureHarmoniser:
             else []
         )
         repeats: dict[int, tuple[int, str]] = {}
+        if not keys and not rejected.found and self._seen.meet_new(fids, rows, self._source, contents):
+            return repeats
         for i, (fid, row, digest) in enumerate(zip(fids, rows, contents, strict=True)):
             if i in rejected.found:
                 continue
@@ -356,7 +374,6 @@ class FeatureHarmoniser:
         for one in told:
             tally.count(one.outcome, reason=one.reason)
         tally.accepted = len(kept) - tally.repaired
-        tally.derived = len(kept)
 
 
 #: FEATURE_SCHEMA before the records that break it are taken out.

@@ -207,7 +207,9 @@ def load_recipe(name: str, folder: Path | None = None) -> Recipe:
         place = ".".join(str(p) for p in first["loc"]) or "recipe"
         more = f" (and {e.error_count() - 1} more)" if e.error_count() > 1 else ""
         raise RecipeError(
-            f"{place}: {first['msg']}{more}", where=path.name, remedy="see docs/recipes.md for what a recipe may say"
+            f"{place}: {first['msg']}{more}",
+            where=path.name,
+            remedy="see docs/recipes.md for what a recipe may say",
         ) from e
 
 

@@ -61,7 +61,16 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add another tally to this one, in place."""
-        for name in ("read", "accepted", "repaired", "rejected", "duplicate", "outside", "derived", "missing"):
+        for name in (
+            "read",
+            "accepted",
+            "repaired",
+            "rejected",
+            "duplicate",
+            "outside",
+            "derived",
+            "missing",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for reason, count in other.reasons.items():
             self.reasons[reason] = self.reasons.get(reason, 0) + count

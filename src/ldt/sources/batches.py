@@ -17,7 +17,7 @@ from ldt.errors import RecipeError
 from ldt.sources.source import FILE, GEOMETRY, MALFORMED, RAW, ROW, DeclaredCrs
 
 #: Records in a batch, at most; a compromise of memory and speed for records of some hundred bytes.
-BATCH_ROWS = 10_000
+BATCH_ROWS = 20_000
 
 _RESERVED = frozenset({ROW, FILE, GEOMETRY, RAW, MALFORMED})
 

@@ -47,8 +47,12 @@ def keep(digest: str, files: Sequence[Path]) -> Path:
                     raise
     except OSError as e:
         if e.errno == errno.ENOSPC:
-            raise DiskFull("no room left for the source files", where=str(root()), remedy="free some disk space") from e
+            raise DiskFull(
+                "no room left for the source files", where=str(root()), remedy="free some disk space"
+            ) from e
         raise StoreError(
-            f"the file store cannot be written to: {e.strerror}", where=str(root()), remedy="set LDT_DATA_DIR to a folder of yours"
+            f"the file store cannot be written to: {e.strerror}",
+            where=str(root()),
+            remedy="set LDT_DATA_DIR to a folder of yours",
         ) from e
     return target
