@@ -110,7 +110,7 @@ def render_ingested(done: Ingested) -> None:
     say(f"{done.dataset}: {state} {done.version} (revision {done.revision})")
     parts = [f"{getattr(tally, n):,} {n}" for n in _OUTCOMES]
     say(f"  read {tally.read:,} = {' + '.join(parts)}")
-    if tally.missing or tally.derived != tally.accepted + tally.repaired:
+    if tally.derived:
         say(
             f"  rows made of them: {tally.derived:,}, and {tally.missing:,} that the source declares as missing"
         )
