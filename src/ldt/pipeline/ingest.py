@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -26,6 +27,9 @@ from ldt.store.load import Changes, Load, SourceObject, VersionKey, commit, excl
 from ldt.store.load_features import FeatureRows
 from ldt.store.load_observations import ObservationRows
 from ldt.store.snapshots import own_namespace
+
+#: Chunks that may wait for the database: it keeps the memory bounded and lets fast and slow chunks even out.
+_CHUNKS_AHEAD = 3
 
 #: Called with (source name, records read so far in all sources).
 Progress = Callable[[str, int], None]
@@ -170,7 +174,7 @@ def _run(
     worker = harmoniser(recipe, context)
     seen: set[str] = set()
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
-        pending: Future[None] | None = None
+        pending: deque[Future[None]] = deque()
         for resource, source in zip(resources, objects, strict=True):
             if source.digest in seen:  # the same bytes given twice are one source
                 continue
@@ -179,13 +183,13 @@ def _run(
             for chunk in _located(chunks, resource):
                 load.tally.add(chunk.tally)
                 _add_crs(load.crs, chunk, resource.name)
-                if pending is not None:
-                    pending.result()
-                pending = pool.submit(_load_chunk, load, source, chunk)
+                pending.append(pool.submit(_load_chunk, load, source, chunk))
+                if len(pending) > _CHUNKS_AHEAD:
+                    pending.popleft().result()
                 if progress:
                     progress(resource.name, load.tally.read)
-        if pending is not None:
-            pending.result()
+        for future in pending:
+            future.result()
 
 
 def _options(recipe: Recipe) -> dict[str, Any]:
