@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from ldt.errors import Conflict, NotFound
 from ldt.model.dataset import DatasetDescription
+from ldt.store import views
 from ldt.store.connect import translated
 from ldt.store.revisions import next_revision
 
@@ -164,11 +165,13 @@ def remove_dataset(conn: psycopg.Connection[Any], twin: str, name: str) -> int:
     with translated(), conn.transaction():
         revision = next_revision(conn, identifier, "removal")
         row = conn.execute(
-            "UPDATE ldt.dataset SET removed = %s WHERE twin_id = %s AND name = %s AND removed IS NULL RETURNING id",
+            "UPDATE ldt.dataset SET removed = %s WHERE twin_id = %s AND name = %s AND removed IS NULL RETURNING feature_type",
             (revision, identifier, name),
         ).fetchone()
         if row is None:
             raise NotFound(
                 f"{twin} has no data set {name!r}", remedy="`ldt dataset list` shows what there is"
             )
+        if row[0] is not None:
+            views.refresh(conn, identifier, row[0])
     return revision

@@ -19,6 +19,7 @@ from ldt.store.connect import translated
 
 # Dimension of a geometry → (type of the column, suffix of the view where a feature type mixes dimensions)
 _DIMENSIONS = {0: ("MultiPoint", "points"), 1: ("MultiLineString", "lines"), 2: ("MultiPolygon", "polygons")}
+_SUFFIXES = ("", *(suffix for _, suffix in _DIMENSIONS.values()))
 _TYPES = {"string": "text", "number": "double precision", "integer": "bigint", "boolean": "boolean"}
 _SYMBOLS = {0: ("marker", "SimpleMarker"), 1: ("line", "SimpleLine"), 2: ("fill", "SimpleFill")}
 
@@ -32,31 +33,54 @@ def feature_schema(feature_type: str) -> dict[str, Any]:
 
 
 def view_name(twin: str, feature_type: str, suffix: str = "") -> str:
-    """Return the name of a view: `cologne_protected_sites`, with `_points` and so on where dimensions are mixed."""
-    return "_".join(filter(None, (twin, feature_type, suffix))).replace("-", "_")[:63]
+    """Return the name of a view: `cologne_protected_sites`, with `_points` and so on where dimensions are mixed.
+
+    PostgreSQL cuts names at 63 bytes; a digest keeps those apart that only differ beyond.
+    """
+    name = "_".join(filter(None, (twin, feature_type, suffix))).replace("-", "_")
+    return name if len(name) <= 63 else f"{name[:54]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def refresh(conn: psycopg.Connection[Any], twin_id: int, feature_type: str) -> list[str]:
-    """Bring the views of a feature type up to date; returns their names. Nothing is touched where nothing changed."""
+    """Bring the views of a feature type up to date; returns their names. Nothing is touched where nothing changed.
+
+    A view that nothing open is left for is dropped: what became restricted, or was removed, must not be seen through it.
+    """
     with translated():
+        twin = conn.execute("SELECT name FROM ldt.twin WHERE id = %s", (twin_id,)).fetchone()
+        if twin is None:
+            return []
         datasets = conn.execute(
-            "SELECT d.id, t.name FROM ldt.dataset d JOIN ldt.twin t ON t.id = d.twin_id WHERE d.twin_id = %s"
-            " AND d.feature_type = %s AND d.access = 'open' AND d.removed IS NULL AND d.current_version > 0 ORDER BY d.id",
+            "SELECT id FROM ldt.dataset WHERE twin_id = %s"
+            " AND feature_type = %s AND access = 'open' AND removed IS NULL AND current_version > 0 ORDER BY id",
             (twin_id, feature_type),
         ).fetchall()
         present = {
-            dimension: [i for i, _ in datasets if _has(conn, i, dimension)] for dimension in _DIMENSIONS
+            dimension: [i for (i,) in datasets if _has(conn, i, dimension)] for dimension in _DIMENSIONS
         }
         present = {dimension: ids for dimension, ids in present.items() if ids}
         names = []
         for dimension, ids in present.items():
             suffix = _DIMENSIONS[dimension][1] if len(present) > 1 else ""
-            name = view_name(datasets[0][1], feature_type, suffix)
+            name = view_name(twin[0], feature_type, suffix)
             for i in ids:
                 _index(conn, i, dimension)
             _view(conn, name, feature_type, dimension, ids)
             names.append(name)
+        possible = [view_name(twin[0], feature_type, suffix) for suffix in _SUFFIXES]
+        _drop(conn, [name for name in possible if name not in names])
     return names
+
+
+def _drop(conn: psycopg.Connection[Any], names: list[str]) -> None:
+    found = conn.execute(
+        "SELECT viewname FROM pg_views WHERE schemaname = 'gis' AND viewname = ANY (%s)", (names,)
+    ).fetchall()
+    for (name,) in found:
+        conn.execute(sql.SQL("DROP VIEW {}").format(sql.Identifier("gis", name)))
+        conn.execute(
+            "DELETE FROM gis.layer_styles WHERE f_table_schema = 'gis' AND f_table_name = %s", (name,)
+        )
 
 
 def _has(conn: psycopg.Connection[Any], dataset_id: int, dimension: int) -> bool:
