@@ -24,7 +24,6 @@ import pyarrow.compute as pc
 import shapely
 
 from ldt.errors import LdtError, RecipeError
-from ldt.harmonise.ahead import ahead
 from ldt.harmonise.chunk import Chunk, Context
 from ldt.harmonise.columns import Mapped, Mapper
 from ldt.harmonise.content import UNIT, First, SeenKeys, digests, raw_record, shown
@@ -60,17 +59,6 @@ class _Fate:
         """Take the records that have an outcome out of play."""
         for problems in (self.rejected.found, self.outside.found, self.duplicates):
             self.alive[list(problems)] = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A batch whose expressions are evaluated and whose geometries are checked; `judgements` are those first made for it."""
-
-    records: pa.RecordBatch
-    mapped: Mapped
-    fate: _Fate
-    checked: Checked
-    judgements: list[CrsJudgement]
 
 
 class FeatureHarmoniser:
@@ -119,22 +107,18 @@ class FeatureHarmoniser:
         """
         self._source += 1
         judgements: dict[DeclaredCrs | None, CrsJudgement] = {}
-        # The SQL and the geometries of a batch are worked on, outside Python's lock, while the one before is put together.
-        yield from map(self._chunk, ahead(partial(self._prepare, judgements), batches))
+        for batch in batches:
+            yield self._chunk(batch, judgements)
 
-    def _prepare(self, judgements: dict[DeclaredCrs | None, CrsJudgement], batch: Batch) -> _Prepared:
+    def _chunk(self, batch: Batch, judgements: dict[DeclaredCrs | None, CrsJudgement]) -> Chunk:
         records, met = batch.records, set(judgements)
         mapped = self._mapper.run(records)
         fate = _Fate(np.ones(records.num_rows, dtype=bool))
         self._select(records, mapped, fate)
         checked = self._check_geometry(batch, fate, judgements)
-        return _Prepared(records, mapped, fate, checked, [j for c, j in judgements.items() if c not in met])
-
-    def _chunk(self, prepared: _Prepared) -> Chunk:
-        records, fate = prepared.records, prepared.fate
         positions = np.flatnonzero(fate.alive)
-        features, kept = self._features(records, prepared.mapped, prepared.checked, positions, fate)
-        chunk = Chunk(features=features, crs=[j.entry() for j in prepared.judgements])
+        features, kept = self._features(records, mapped, checked, positions, fate)
+        chunk = Chunk(features=features, crs=[j.entry() for c, j in judgements.items() if c not in met])
         self._tell(chunk, records, fate, kept)
         return chunk
 

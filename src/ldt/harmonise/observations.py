@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ldt.errors import CheckError, RecipeError
-from ldt.harmonise.ahead import ahead
 from ldt.harmonise.chunk import Chunk, Context
-from ldt.harmonise.columns import INDEX, Mapped, Mapper
+from ldt.harmonise.columns import INDEX, Mapper
 from ldt.harmonise.recipe import ObservationMapping, Recipe
 from ldt.harmonise.records import Records, State, assemble, shown
 from ldt.harmonise.seen import CONTENT, Seen
@@ -82,14 +81,15 @@ class ObservationHarmoniser:
             RecipeError: an expression does not fit the source's columns.
         """
         self._files.append(name or "")
-        # The SQL of a batch runs, outside Python's lock, while the one before is put together.
-        for batch, mapped in ahead(lambda b: (b.records, self._mapper.run(b.records)), batches):
+        for batch in batches:
+            records = batch.records
             if not self._files[-1]:
-                has_name = batch.num_rows and FILE in batch.schema.names
-                self._files[-1] = str(batch.column(FILE)[0]) if has_name else f"source {len(self._files)}"
-            yield self._chunk(batch, mapped)
+                has_name = records.num_rows and FILE in records.schema.names
+                self._files[-1] = str(records.column(FILE)[0]) if has_name else f"source {len(self._files)}"
+            yield self._chunk(records)
 
-    def _chunk(self, batch: pa.RecordBatch, mapped: Mapped) -> Chunk:
+    def _chunk(self, batch: pa.RecordBatch) -> Chunk:
+        mapped = self._mapper.run(batch)
         records = Records(batch, mapped, self._mapper, self._mapping.unpivot)
         _first_checks(records, self._mapping)
         live = records.live()
