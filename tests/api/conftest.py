@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -241,3 +242,15 @@ def quarters() -> Objects:
 def a_square() -> Callable[..., shapely.Geometry]:
     """A function that makes a square."""
     return square
+
+
+@pytest.fixture(scope="session")
+def make_town() -> Callable[[str], Any]:
+    """A context manager that opens the town in a database, to be added to."""
+
+    @contextmanager
+    def opened(url: str) -> Iterator[Town]:
+        with connect(url) as conn:
+            yield Town(url, conn)
+
+    return opened

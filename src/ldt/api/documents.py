@@ -260,8 +260,8 @@ class IndicatorValueList(Linked):
     values: list[IndicatorValue]
 
 
-class IndicatorFeatures(Linked):
-    """Values of an indicator as GeoJSON features at the places of their spatial units."""
+class PlacedList(Linked):
+    """A list as GeoJSON features: each row at its place, with its columns as properties."""
 
     type: Literal["FeatureCollection"]
     features: list[Feature]

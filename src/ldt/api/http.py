@@ -115,7 +115,14 @@ class Stream(Response):
                 group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._close)
+                await anyio.to_thread.run_sync(self._give_back)
+
+    def _give_back(self) -> None:
+        try:
+            self._close()
+        except LdtError as e:
+            # Everything was sent, or its failure was told already.
+            _log.error("a connection was lost: %s", e)
 
     async def _send(self, scope: Scope, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

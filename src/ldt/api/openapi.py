@@ -28,16 +28,22 @@ _PROBLEMS = {
 
 
 def says(
-    model: type[BaseModel], *forms: Format, description: str | None = None
+    model: type[BaseModel], *forms: Format, geojson: type[BaseModel] | None = None
 ) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of a route that sends a document in some forms."""
+    """Return the `responses` of a route that sends a document in some forms.
+
+    Args:
+        model: the JSON document.
+        forms: the forms.
+        geojson: the GeoJSON document, where it is another than the JSON document.
+    """
     content: dict[str, Any] = {}
     for form in forms:
+        stated = geojson if geojson and form.name == "geojson" else model
         is_json = "json" in form.media_type
-        content[form.media_type] = {
-            "schema": {"$ref": _REF + model.__name__} if is_json else {"type": "string"}
-        }
-    text = description or (model.__doc__ or "").strip().splitlines()[0]
+        schema = {"$ref": _REF + stated.__name__} if is_json else {"type": "string"}
+        content[form.media_type] = {"schema": schema}
+    text = (model.__doc__ or "").strip().splitlines()[0]
     return {200: {"description": text, "content": content}}
 
 

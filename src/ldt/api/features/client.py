@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from ldt.api.context import Reading
@@ -45,7 +45,7 @@ def count(seen: Reading, parts: list[DatasetVersion], selection: Selection) -> t
 
 def items(
     seen: Reading, parts: list[DatasetVersion], selection: Selection, limit: int, after: Position | None
-) -> Iterator[tuple[Position, bytes]]:
+) -> Generator[tuple[Position, bytes]]:
     """Yield (position, GeoJSON text) of at most `limit` features."""
     return features.page(seen.conn, seen.snapshot, parts, selection, limit=limit, after=after)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Any
@@ -209,8 +209,10 @@ def items(
         limit = cut(limit)
         after = Position(*start.position) if start else None
         page = _Page(request, chosen, seen, limit, *client.count(seen, parts, asked))
-        # One more than asked for tells whether there is a next page.
-        rows = page.kept(client.items(seen, parts, asked, limit + 1, after))
+        # One more than asked for tells whether there is a next page. Closed before the transaction ends: a cursor
+        # that is closed later would be closed in the next request that has this connection.
+        source = stack.enter_context(closing(client.items(seen, parts, asked, limit + 1, after)))
+        rows = page.kept(source)
         first = _gather(rows)
         if page.ended or chosen is HTML:
             first += list(rows)

@@ -124,7 +124,7 @@ def one(request: Request, twin: Twin, indicator: IndicatorId, at: At = None, f: 
 
 @router.get(
     "/twins/{twin}/indicators/{indicator}/values",
-    responses=openapi.says(documents.IndicatorValueList, *VALUE_FORMS),
+    responses=openapi.says(documents.IndicatorValueList, *VALUE_FORMS, geojson=documents.PlacedList),
 )
 def values(
     request: Request,
@@ -237,7 +237,7 @@ def _arrow_schema() -> Any:
 
 @router.get(
     "/twins/{twin}/indicators/{indicator}/values/{value}",
-    responses=openapi.says(documents.IndicatorValue, *ONE_FORMS),
+    responses=openapi.says(documents.IndicatorValue, *ONE_FORMS, geojson=documents.Feature),
 )
 def value(
     request: Request, twin: Twin, indicator: IndicatorId, value: ValueId, at: At = None, f: F = None

@@ -48,7 +48,10 @@ def _next(request: Request, revision: int, chosen: Format, last: str | int) -> l
     return links.link(to, "next", chosen, "Next page")
 
 
-@router.get("/twins/{twin}/latest", responses=openapi.says(documents.LatestList, *LATEST_FORMS))
+@router.get(
+    "/twins/{twin}/latest",
+    responses=openapi.says(documents.LatestList, *LATEST_FORMS, geojson=documents.PlacedList),
+)
 def latest(
     request: Request,
     twin: Twin,
