@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import Annotated
 
 import typer
@@ -20,33 +21,41 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Serve what is in the database, until Ctrl-C. The private database is started if need be and keeps running."""
-    import uvicorn
-    from uvicorn.supervisors import Multiprocess
-
     from ldt.store.cluster import database_url
 
     database_url()  # what is wrong with the database is told here, not by each process
+    with bound(host, port) as listening:
+        address = address_of(listening, host)
+        emit({"url": address, "workers": workers}, lambda: say(f"Serving {address} (Ctrl-C ends it)"))
+        answer(listening, workers)
+
+
+def answer(listening: socket.socket, workers: int) -> None:
+    """Run the service on a bound socket, until it is interrupted."""
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    sys.stdout.flush()  # where the address goes into a pipe or a log, it would wait there until the end
     config = uvicorn.Config(
         "ldt.api.app:create_app",
         factory=True,
-        host=host,
-        port=port,
         workers=workers,
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-    listening = _listen(host, port)
-    address = f"http://{_shown(host)}:{listening.getsockname()[1]}/"
-    emit({"url": address, "workers": workers}, lambda: say(f"Serving {address} (Ctrl-C ends it)"))
     if workers == 1:
         uvicorn.Server(config).run(sockets=[listening])
     else:
         Multiprocess(config, sockets=[listening]).run()
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens, so that a port that is taken is one clear error."""
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that has its port, so that a port that is taken is one clear error, told before any work is done.
+
+    Raises:
+        Conflict: the port is another program's, or no address of this machine is meant.
+    """
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
@@ -60,6 +69,11 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
     listening.set_inheritable(True)
     return listening
+
+
+def address_of(listening: socket.socket, host: str) -> str:
+    """Return the address, with a slash at the end, under which this machine reaches a bound socket."""
+    return f"http://{_shown(host)}:{listening.getsockname()[1]}/"
 
 
 def _shown(host: str) -> str:
