@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi import APIRouter
 from openapi_spec_validator import validate
 from starlette.testclient import TestClient
 
 from ldt.api.app import STANDARDS, create_app
+from ldt.cli.serve import serve
+from ldt.errors import Conflict
+from ldt.settings import settings
 
 ITEMS = "/twins/town/collections/administrative-units/items"
 RESOURCES = [
@@ -69,3 +80,43 @@ def test_descriptions_are_valid_openapi(client: TestClient) -> None:
         document = answer.json()
         assert document["openapi"] == version
         validate(document)
+
+
+def test_the_guide_names_every_address(client: TestClient) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    for path in client.get("/api").json()["paths"]:
+        last = path.rstrip("/").rpartition("/")[2]
+        named = f"/{last}`" if not last.startswith("{") else "{"
+        assert named in text or path == "/", path
+
+
+def test_two_processes_serve_until_they_are_told_to_end(town_url: str) -> None:
+    environment = {**os.environ, "LDT_DATABASE_URL": town_url}
+    command = "from ldt.cli.serve import serve; serve(host='127.0.0.1', port=0, workers=2)"
+    with subprocess.Popen(
+        [sys.executable, "-c", command], env=environment, stdout=subprocess.PIPE, text=True
+    ) as served:
+        assert served.stdout is not None
+        address = served.stdout.readline().split()[1]
+        answer = None
+        for _ in range(100):
+            with contextlib.suppress(httpx2.TransportError):
+                answer = httpx2.get(f"{address}health")
+                break
+            time.sleep(0.1)
+        served.terminate()
+        served.wait(20)
+    assert answer is not None
+    assert answer.json()["status"] == "ok"
+    assert served.returncode == 0
+
+
+def test_a_port_that_is_taken_is_one_clear_error(town_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LDT_DATABASE_URL", town_url)
+    settings.cache_clear()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Conflict, match="in use"):
+            serve(host="127.0.0.1", port=taken.getsockname()[1])
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()

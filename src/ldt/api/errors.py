@@ -22,7 +22,7 @@ RETRY_AFTER = 5
 _log = logging.getLogger("ldt.api")
 
 
-class MethodNotAllowed(UsageError):  # noqa: N818 - named like the tree that it belongs to
+class MethodNotAllowed(UsageError):
     """The resource is there, but only to be read."""
 
     status, title = 405, "Method not allowed"

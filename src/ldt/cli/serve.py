@@ -56,12 +56,15 @@ def bound(host: str, port: int) -> socket.socket:
     Raises:
         Conflict: the port is another program's, or no address of this machine is meant.
     """
+    listening = None
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(place)
     except OSError as error:
+        if listening is not None:
+            listening.close()
         raise Conflict(
             f"cannot listen: {error.strerror or error}",
             where=f"{host}:{port}",

@@ -50,7 +50,7 @@ CONFORMANCE: tuple[str, ...] = (
 )
 #: A page that is smaller than this is sent in one piece, with its `next` link in the header too.
 _WHOLE = 512 * 1024
-_CHUNK = 64 * 1024
+_CHUNK = 256 * 1024
 _GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 _CONTENT_CRS = {"Content-Crs": f"<{CRS84}>"}
 
@@ -279,7 +279,7 @@ class _Page:
         }
 
     def text(self, rows: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the document in pieces of about 64 kB."""
+        """Yield the document in pieces of about 256 kB."""
         waiting = [b'{"type":"FeatureCollection","features":[']
         size, comma = 0, b""
         for row in rows:
