@@ -218,7 +218,9 @@ def test_without_a_database_it_is_503_and_tells_nothing_of_it(without_database: 
 
 def test_a_database_without_our_schema_is_503(empty_database_url: str) -> None:
     with TestClient(create_app(empty_database_url), raise_server_exceptions=False) as client:
-        assert_problem(client.get("/health"), 503)
+        answer = client.get("/health")
+    assert assert_problem(answer, 503)["detail"] == "the database cannot be used at this moment"
+    assert "schema" not in answer.text
 
 
 def test_the_service_recovers_when_the_database_ends_its_sessions(client: TestClient, town_url: str) -> None:

@@ -130,3 +130,23 @@ def test_a_stream_that_breaks_off_is_not_taken_for_a_whole_one(port: int, large_
     assert not got.endswith(b"0\r\n\r\n")  # the last chunk, which ends a whole answer
     with ask(port, "/twins/town") as asked:
         assert asked.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_a_cursor_ends_before_its_transaction(large_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ldt.api.features import client as store
+
+    real, seen = store.items, []
+
+    def watched(reading: Any, *args: Any) -> Any:
+        try:
+            yield from real(reading, *args)
+        finally:
+            seen.append(reading.conn.info.transaction_status.name)
+
+    monkeypatch.setattr(store, "items", watched)
+    with TestClient(create_app(large_url)) as client:
+        for limit in (2, 5000):  # sent in one piece; streamed
+            # Read to the end, the generator would close by itself: there is always more than is asked for.
+            assert client.get(f"{ITEMS}?limit={limit}").json()["numberReturned"] == limit
+            assert len(seen) == 1
+            assert seen.pop() in {"INTRANS", "ACTIVE"}
