@@ -187,13 +187,15 @@ def commit(load: Load, key: VersionKey, code_version: str) -> Loaded:
     """Make the rows of a load the current version of its data set, and count a revision of the twin."""
     changes = load.rows.finish()
     t = load.tally
+    # From here on other writers of the twin wait. Not FOR UPDATE: that would also wait for those who only refer to the twin
+    # (every first ingest of a data set does), while they wait for us.
     assert t.adds_up, f"outcomes do not add up: {t}"  # noqa: S101 - a broken invariant must never be committed
     with translated():
         load.conn.execute(
             "INSERT INTO ldt.version (dataset_id, version, twin_id, revision, key, recipe_digest, harmoniser, selection_digest,"
             " code_version, read, accepted, repaired, rejected, duplicate, outside, derived, missing, rows, added, changed,"
             " removed, extent, time_first, time_last, crs) VALUES (%(dataset)s, %(version)s, %(twin)s,"
-            " (SELECT revision + 1 FROM ldt.twin WHERE id = %(twin)s FOR UPDATE),"
+            " (SELECT revision + 1 FROM ldt.twin WHERE id = %(twin)s FOR NO KEY UPDATE),"
             " %(key)s, %(recipe)s, %(harmoniser)s, %(selection)s, %(code)s, %(read)s, %(accepted)s, %(repaired)s, %(rejected)s,"
             " %(duplicate)s, %(outside)s, %(derived)s, %(missing)s, %(rows)s, %(added)s, %(changed)s, %(removed)s,"
             " ST_SetSRID(%(extent)s::geometry, 4326), %(time_first)s, %(time_last)s, %(crs)s)",

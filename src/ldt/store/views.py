@@ -97,11 +97,16 @@ def _geometry(dimension: int) -> sql.Composed:
 
 
 def _index(conn: psycopg.Connection[Any], dataset_id: int, dimension: int) -> None:
+    name = f"feature_{dataset_id}_gis_{dimension}"
+    # Asked for by hand: IF NOT EXISTS locks the table first, and so waits for who is loading into it, who waits for us.
+    found = conn.execute("SELECT to_regclass(%s)", (f"ldt.{name}",)).fetchone()
+    if found and found[0]:
+        return
     conn.execute(
         sql.SQL(
-            "CREATE INDEX IF NOT EXISTS {} ON {} USING gist ({}) WHERE until IS NULL AND ST_Dimension(geom) = {}"
+            "CREATE INDEX {} ON {} USING gist ({}) WHERE until IS NULL AND ST_Dimension(geom) = {}"
         ).format(
-            sql.Identifier(f"feature_{dataset_id}_gis_{dimension}"),
+            sql.Identifier(name),
             sql.Identifier("ldt", f"feature_{dataset_id}"),
             _geometry(dimension),
             dimension,
