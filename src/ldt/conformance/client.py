@@ -23,11 +23,11 @@ ACCEPT = "application/geo+json, application/json;q=0.9, */*;q=0.1"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Inconclusive(Exception):  # noqa: N818 - a verdict, not an error of ours
+class Inconclusive(Exception):
     """No verdict is possible: no answer in time, an answer beyond our limits, the run's limits used up."""
 
 
-class Refused(Exception):  # noqa: N818 - a verdict, not an error of ours
+class Refused(Exception):
     """The endpoint sends us somewhere we do not go, or what it sends is not HTTP."""
 
 

@@ -17,11 +17,11 @@ from ldt.conformance.validate import VARIABLE
 MAX_PAGES = 200
 
 
-class Failed(Exception):  # noqa: N818 - a verdict, not an error of ours
+class Failed(Exception):
     """The endpoint does not do what the test asks; the message says what was found."""
 
 
-class Inapplicable(Exception):  # noqa: N818 - a verdict, not an error of ours
+class Inapplicable(Exception):
     """What the test is about does not occur at this endpoint."""
 
 

@@ -84,7 +84,7 @@ def check_references(document: dict[str, Any], files: dict[str, Any], where: str
         raise SpecificationError(f"at {wrong.place}: {wrong.reason}", where=where) from None
 
 
-class _Wrong(Exception):  # noqa: N818 - not an error that leaves this module
+class _Wrong(Exception):
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(place, reason)
         self.place = place
