@@ -105,7 +105,8 @@ def polygons(url: str, folder: Path) -> list[Measurement]:
             row = conn.execute("SELECT id FROM ldt.dataset WHERE name = %s", (name,)).fetchone()
             assert row is not None
             limit = POLYGONS / raw_copy(conn, f"feature_{row[0]}")
-        aim = 0.7
+        # What PROJ itself needs for 33 vertices is not in the limit, so less is asked of the second.
+        aim = 0.7 if crs == "EPSG:4326" else 0.5
         found.append(
             Measurement(
                 f"polygons in, whole chain (33 vertices{label})",

@@ -34,23 +34,6 @@ from ldt.store.connect import compiled, translated
 FACILITIES = "environmental-monitoring-facilities"
 
 
-_LATEST = (
-    "datastream",
-    "thing",
-    "name",
-    "geometry",
-    "observed_property",
-    "time",
-    "time_end",
-    "value",
-    "unit",
-    "averaging",
-    "validity",
-    "verification",
-    "dataset",
-)
-
-
 def _rows(conn: psycopg.Connection[Any], statement: Select[Any]) -> list[dict[str, Any]]:
     text, bound = compiled(statement)
     with translated(), conn.cursor(row_factory=dict_row) as cursor:
@@ -125,7 +108,25 @@ def latest(
         rows = cursor.execute(
             statement, {**bound, **boxes, "property": observed_property, "after": after, "limit": limit}
         ).fetchall()
-    return [dict(zip(_LATEST, (*row[:-1], names[row[-1]]), strict=True)) for row in rows]
+    # Written out: for some hundred rows a dict display takes half the time of anything more general.
+    return [
+        {
+            "datastream": datastream,
+            "thing": thing,
+            "name": name,
+            "geometry": geometry,
+            "observed_property": of,
+            "time": time,
+            "time_end": time_end,
+            "value": value,
+            "unit": unit,
+            "averaging": averaging,
+            "validity": validity,
+            "verification": verification,
+            "dataset": names[dataset],
+        }
+        for datastream, thing, name, geometry, of, time, time_end, value, unit, averaging, validity, verification, dataset in rows
+    ]
 
 
 @lru_cache(maxsize=256)
