@@ -54,7 +54,7 @@ bench: install ## measures against the physical limit; writes docs/benchmarks.md
 	$(BIN)/python -m bench
 
 docs: install ## the documentation site, into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 pins: $(STAMP) ## resolve the pins anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \

@@ -103,32 +103,17 @@ def ingest(
             harmoniser=HARMONISER,
             selection_digest=hashlib.sha256(selection or b"").hexdigest(),
         )
+        context = Context(
+            namespace=own_namespace(twin, dataset_name),
+            selection=shapely.from_wkb(selection) if selection else None,
+        )
         with translated(), conn.transaction():
-            dataset_id = twins.put_dataset(
-                conn,
-                twin_id,
-                recipe,
-                name=dataset_name,
-                shape=recipe.shape,
-                feature_type=recipe.feature.type if recipe.feature else None,
-                recipe=recipe.model_dump(mode="json", exclude_defaults=True),
-            )
+            dataset_id = _put_dataset(conn, twin_id, recipe, dataset_name)
             with exclusive(conn, dataset_id):
                 before = current(conn, dataset_id, dataset_name, key)
                 if before is not None:
                     return before
-                version = _current_version(conn, dataset_id) + 1
-                rows: FeatureRows | ObservationRows
-                if recipe.feature:
-                    rows = FeatureRows(conn, twin_id, dataset_id, version, recipe.feature.type)
-                else:
-                    assert recipe.observation is not None  # noqa: S101 - a recipe has exactly one of the two
-                    rows = ObservationRows(conn, url, twin_id, dataset_id, version, recipe.observation.update)
-                load = Load(conn, twin_id, dataset_id, version, rows)
-                context = Context(
-                    namespace=own_namespace(twin, dataset_name),
-                    selection=shapely.from_wkb(selection) if selection else None,
-                )
+                load = _begin(conn, url, twin_id, dataset_id, recipe)
                 _run(load, recipe, resources, key.sources, context, progress)
                 if recipe.source.keep:
                     for r in resources:
@@ -136,15 +121,32 @@ def ingest(
                 loaded = commit(load, key, __version__)
                 if recipe.feature:
                     views.refresh(conn, twin_id, recipe.feature.type)
-    return Ingested(
-        dataset_name,
-        loaded.version,
-        loaded.revision,
-        False,
-        loaded.tally,
-        loaded.changes,
-        [r.name for r in resources],
+    names = [r.name for r in resources]
+    return Ingested(dataset_name, loaded.version, loaded.revision, False, loaded.tally, loaded.changes, names)
+
+
+def _put_dataset(conn: psycopg.Connection[Any], twin_id: int, recipe: Recipe, name: str) -> int:
+    return twins.put_dataset(
+        conn,
+        twin_id,
+        recipe,
+        name=name,
+        shape=recipe.shape,
+        feature_type=recipe.feature.type if recipe.feature else None,
+        recipe=recipe.model_dump(mode="json", exclude_defaults=True),
     )
+
+
+def _begin(conn: psycopg.Connection[Any], url: str, twin_id: int, dataset_id: int, recipe: Recipe) -> Load:
+    """Return the load of the data set's next version."""
+    version = _current_version(conn, dataset_id) + 1
+    rows: FeatureRows | ObservationRows
+    if recipe.feature:
+        rows = FeatureRows(conn, twin_id, dataset_id, version, recipe.feature.type)
+    else:
+        assert recipe.observation is not None  # noqa: S101 - a recipe has exactly one of the two
+        rows = ObservationRows(conn, url, twin_id, dataset_id, version, recipe.observation.update)
+    return Load(conn, twin_id, dataset_id, version, rows)
 
 
 def _opened(path: Path, recipe: Recipe) -> Any:
