@@ -90,3 +90,8 @@ def test_columns_without_any_value_leave_empty_objects(count: int) -> None:
     assert json_objects({"a": nothing, "b": nothing}, count).to_pylist() == ["{}"] * count
     some = pa.array(["x"] * count)
     assert json_objects({"a": nothing, "b": some, "c": nothing}, count).to_pylist() == ['{"b":"x"}'] * count
+
+
+def test_a_record_without_any_value_among_others_is_an_empty_object() -> None:
+    columns = {"a": pa.array(["x", None, "y"]), "b": pa.array([1, None, None])}
+    assert json_objects(columns, 3).to_pylist() == ['{"a":"x","b":1}', "{}", '{"a":"y"}']

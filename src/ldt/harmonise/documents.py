@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,12 @@ def json_objects(columns: Mapping[str, Any], count: int) -> pa.Array:
             members.append(pc.binary_join_element_wise(key, values, ""))
     if not members:
         return pa.repeat("{}", count)
-    inner = (
-        members[0] if len(members) == 1 else pc.binary_join_element_wise(*members, ",", null_handling="skip")
-    )
-    return pc.binary_join_element_wise("{", pc.fill_null(inner, ""), "}", "")
+    if len(members) > 1:
+        # A record with nothing but nulls would vanish from what Arrow joins: it gets an empty member.
+        nothing = reduce(pc.and_, (pc.is_null(m) for m in members))
+        members[0] = pc.if_else(nothing, "", members[0])
+        members = [pc.binary_join_element_wise(*members, ",", null_handling="skip")]
+    return pc.binary_join_element_wise("{", pc.fill_null(members[0], ""), "}", "")
 
 
 def merge_objects(first: pa.Array, second: pa.Array) -> pa.Array:
