@@ -55,7 +55,7 @@ def good(base: str, path: str, query: dict[str, str]) -> Answer:
             rels = {"self": "", "conformance": "conformance", "data": "collections", "service-desc": "api"}
             rels |= {"service-doc": "docs", "vocabularies": "../../vocabularies"}
             links = [{"rel": rel, "href": f"{base}/{href}"} for rel, href in rels.items()]
-            return Answer({"title": "Tiny", "links": links, "snapshot": {"id": "tiny@3", "revision": 3}})
+            return Answer({"title": "Tiny", "links": links, "snapshot": "tiny@3", "revision": 3})
         case ["conformance"]:
             return Answer({"conformsTo": ["http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core"]})
         case ["api"]:
@@ -78,7 +78,9 @@ def good(base: str, path: str, query: dict[str, str]) -> Answer:
                 else problem(404, "no such feature")
             )
         case ["datasets"]:
-            return Answer({"datasets": [_dataset()]})
+            return Answer(
+                {"datasets": [{k: v for k, v in _dataset().items() if k not in ("access", "sources")}]}
+            )
         case ["datasets", "sites"]:
             return Answer(_dataset())
         case ["indicators", *rest]:
@@ -140,31 +142,30 @@ def _dataset() -> dict[str, Any]:
         "origin": "local",
         "data_stage": "transformed",
         "access": "open",
-        "version": {
-            "version": 2,
-            "committed": "2026-01-01T00:00:00Z",
-            "outcomes": outcomes,
-            "sources": sources,
-        },
+        "version": 2,
+        "committed": "2026-01-01T00:00:00Z",
+        "outcomes": outcomes,
+        "sources": sources,
     }
 
 
 def _indicator(rest: list[str], query: dict[str, str]) -> Answer:
-    definition = {"id": "share", "title": "Share", "unit": "%", "formula": "a / b", "dpsir": "S"}
-    area, period = (
-        {"scheme": "city", "code": "1"},
-        {"start": "2024-01-01T00:00:00Z", "end": "2025-01-01T00:00:00Z"},
-    )
-    value = {
+    definition: dict[str, Any] = {"id": "share", "title": "Share", "unit": "%", "dpsir": "S"}
+    definition["formula"] = {"text": "a / b", "method": "share"}
+    value: dict[str, Any] = {
         "id": "v1",
-        "area": area,
-        "period": period,
+        "scheme": "city",
+        "code": "1",
+        "period": "2024",
+        "period_start": "2024-01-01T00:00:00Z",
+        "period_end": "2025-01-01T00:00:00Z",
         "value": 4.5,
         "unit": "%",
         "status": "valid",
         "n_valid": 3,
     }
     value |= {"coverage": 1.0, "method": "share", "verdicts": []}
+    value["links"] = [{"rel": "lineage", "href": "values/v1/lineage"}]
     missing = {
         **value,
         "id": "v2",
@@ -172,8 +173,9 @@ def _indicator(rest: list[str], query: dict[str, str]) -> Answer:
         "status": "not-computable",
         "reason": "no data",
         "n_valid": 0,
+        "links": [{"rel": "lineage", "href": "values/v2/lineage"}],
     }
-    inputs = [{"dataset": "sites", "version": 2, "sources": [{"digest": f"sha256:{DIGEST}"}]}]
+    inputs = [{"dataset": "sites", "version": 2, "files": [{"digest": f"sha256:{DIGEST}"}]}]
     match rest:
         case []:
             return Answer({"indicators": [definition]})

@@ -87,15 +87,22 @@ def _members(value: Any) -> list[str]:
     return sorted(json.dumps(member, sort_keys=True) for member in value)
 
 
-def _equal(a: Any, b: Any) -> bool:
-    """Equality of JSON values: `true` is not 1, and 1.0 is 1."""
+def _equal(a: Any, b: Any, within: float = 0.0) -> bool:
+    """Equality of JSON values: `true` is not 1, and 1.0 is 1. Numbers may differ by `within`."""
     if isinstance(a, bool) or isinstance(b, bool):
         return a is b
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(_equal(x, y) for x, y in zip(a, b, strict=True))
+        return len(a) == len(b) and all(_equal(x, y, within) for x, y in zip(a, b, strict=True))
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_equal(v, b[k]) for k, v in a.items())
+        return a.keys() == b.keys() and all(_equal(v, b[k], within) for k, v in a.items())
+    if within and isinstance(a, int | float) and isinstance(b, int | float):
+        return abs(a - b) <= within
     return bool(a == b)
+
+
+def _nearly(got: Any, wanted: Any) -> bool:
+    """Equality but for rounding: a list may write coordinates with fewer decimals than the single object."""
+    return _equal(got, wanted, HAIR)
 
 
 def _compare(got: Any, wanted: Any, holds: Callable[[float, float], bool]) -> bool:
@@ -156,6 +163,7 @@ def _intersects(got: Any, wanted: Any) -> bool:
 #: For each operator: whether it holds of (what is there, what was asked), and how a message says what was asked.
 _OPERATORS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "equals": (_equal, "is not {}"),
+    "nearly": (_nearly, "is not, within 1e-6, {}"),
     "not_equals": (lambda got, wanted: not _equal(got, wanted), "must not be {}"),
     "one_of": (lambda got, wanted: _contains(wanted, got), "is none of {}"),
     "contains": (_contains, "does not contain {}"),

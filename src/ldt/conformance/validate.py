@@ -20,6 +20,7 @@ OPERATORS = frozenset(
         "schema_file",
         "exists",
         "equals",
+        "nearly",
         "not_equals",
         "one_of",
         "contains",

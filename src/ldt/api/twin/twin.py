@@ -94,6 +94,7 @@ def _ways(request: Request, twin: str) -> list[links.Link]:
         link(to("datasets"), "datasets", JSON, "Data sets, their licences, versions and sources"),
         link(to("latest"), "latest", GEOJSON, "Latest value of every station"),
         link(to("datastreams"), "datastreams", JSON, "Datastreams"),
+        link(links.url(request, "vocabularies"), "vocabularies", JSON, "What the codes mean"),
     ]
 
 

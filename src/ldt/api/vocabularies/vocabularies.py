@@ -35,7 +35,7 @@ def vocabularies(request: Request, f: F = None) -> Response:
         found = client.vocabularies(conn)
     for one in found:
         to = links.url(request, "vocabularies", one["id"])
-        one["links"] = [links.link(to, "item", JSON, _say(request, one["title"]))]
+        one["links"] = [links.link(to, "self", JSON, _say(request, one["title"]))]
     document = {"vocabularies": found, "links": links.own(request, chosen, FORMS)}
     return answer(request, document, chosen, Page("Vocabularies"))
 
