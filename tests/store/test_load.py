@@ -152,6 +152,10 @@ def test_removing_a_data_set_keeps_the_past(conn: psycopg.Connection[Any]) -> No
     assert names(conn, at=1) == {"a": "A"}
     with pytest.raises(NotFound):
         twins.remove_dataset(conn, "town", "things")
+    load_features(conn, {"a": "back"})
+    assert names(conn) == {"a": "back"}
+    assert names(conn, at=2) == {}, "it came back at revision 3, not before"
+    assert names(conn, at=1) == {"a": "A"}
 
 
 # Observations -------------------------------------------------------------------------------------------------

@@ -234,11 +234,11 @@ def current(conn: psycopg.Connection[Any], dataset_id: int, name: str, key: Vers
     """Return what the current version is if it was made of the very same key, else None."""
     row = conn.execute(
         "SELECT v.version, v.revision, v.read, v.accepted, v.repaired, v.rejected, v.duplicate, v.outside, v.derived,"
-        " v.missing, v.rows, d.removed FROM ldt.version v JOIN ldt.dataset d ON d.id = v.dataset_id"
+        " v.missing, v.rows, upper_inf(d.removed) FROM ldt.version v JOIN ldt.dataset d ON d.id = v.dataset_id"
         " WHERE v.dataset_id = %s AND v.version = d.current_version AND v.key = %s",
         (dataset_id, key.digest),
     ).fetchone()
-    if row is None or row[-1] is not None:
+    if row is None or row[-1]:
         return None
     tally = Tally(*row[2:10])
     return Ingested(name, row[0], row[1], True, tally, Changes(rows=row[10]), [s.name for s in key.sources])

@@ -78,7 +78,7 @@ def load_manifest(path: Path) -> Manifest:
         RecipeError: it is not YAML or breaks the schema; names the key and the reason.
     """
     if not path.is_file():
-        raise NotFound("no such manifest", where=str(path), remedy="docs/tutorial shows a commented example")
+        raise NotFound("no such manifest", where=str(path), remedy="docs/manifest.md has a commented example")
     try:
         return Manifest.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, UnicodeDecodeError) as e:

@@ -59,7 +59,7 @@ def translated() -> Iterator[None]:
         DiskFull: no room left on the server.
         Timeout: the statement took longer than it may.
         Conflict: another transaction was in the way and retrying is sensible.
-        UsageError: a value that PostgreSQL cannot take (NUL bytes, impossible dates).
+        UsageError: a value that PostgreSQL cannot take (NUL bytes, impossible dates, numbers too large).
         StoreError: everything else that the server or the connection says.
     """
     try:
@@ -77,7 +77,12 @@ def translated() -> Iterator[None]:
         ) from e
     except (pg.SerializationFailure, pg.DeadlockDetected, pg.LockNotAvailable) as e:
         raise Conflict(f"another process is writing: {_first_line(e)}", remedy="run again") from e
-    except (pg.CharacterNotInRepertoire, pg.UntranslatableCharacter, pg.DatetimeFieldOverflow) as e:
+    except (
+        pg.CharacterNotInRepertoire,
+        pg.UntranslatableCharacter,
+        pg.DatetimeFieldOverflow,
+        pg.NumericValueOutOfRange,
+    ) as e:
         raise UsageError(f"a value that the database cannot take: {_first_line(e)}") from e
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as e:
         if "No space left" in str(e):

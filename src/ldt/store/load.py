@@ -229,9 +229,10 @@ def commit(load: Load, key: VersionKey, code_version: str) -> Loaded:
                 "INSERT INTO ldt.version_source (dataset_id, version, source_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
                 (load.dataset_id, load.version, load.source(source)),
             )
-        load.conn.execute(
-            "UPDATE ldt.dataset SET current_version = %s, removed = NULL WHERE id = %s",
-            (load.version, load.dataset_id),
-        )
         revision = next_revision(load.conn, load.twin_id, "version")
+        # A data set that was taken away comes back with this revision; in between it stays away.
+        load.conn.execute(
+            "UPDATE ldt.dataset SET current_version = %s, removed = removed - int8multirange(int8range(%s, NULL)) WHERE id = %s",
+            (load.version, revision, load.dataset_id),
+        )
     return Loaded(load.dataset_id, load.version, revision, t, changes)

@@ -95,7 +95,7 @@ def _datasets(
         "SELECT DISTINCT ON (d.id) d.id, d.name, d.shape, d.feature_type, d.access, d.current_version,"
         "       v.version, v.pruned"
         "  FROM ldt.dataset d JOIN ldt.version v ON v.dataset_id = d.id AND v.revision <= %(revision)s"
-        " WHERE d.twin_id = %(twin)s AND (d.removed IS NULL OR d.removed > %(revision)s)"
+        " WHERE d.twin_id = %(twin)s AND NOT d.removed @> %(revision)s::bigint"
         "   AND d.access = ANY (%(access)s)"
         " ORDER BY d.id, v.version DESC",
         {"twin": twin_id, "revision": revision, "access": [a.value for a in access]},

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, INT8MULTIRANGE, JSONB, UUID
 
 metadata = MetaData(schema="ldt")
 
@@ -141,7 +141,7 @@ dataset = Table(
     Column("update_frequency", Text),
     Column("recipe", JSONB),
     Column("current_version", Integer),
-    Column("removed", BigInteger),
+    Column("removed", INT8MULTIRANGE),
 )
 
 version = Table(

@@ -165,7 +165,8 @@ def remove_dataset(conn: psycopg.Connection[Any], twin: str, name: str) -> int:
     with translated(), conn.transaction():
         revision = next_revision(conn, identifier, "removal")
         row = conn.execute(
-            "UPDATE ldt.dataset SET removed = %s WHERE twin_id = %s AND name = %s AND removed IS NULL RETURNING feature_type",
+            "UPDATE ldt.dataset SET removed = removed + int8multirange(int8range(%s, NULL))"
+            " WHERE twin_id = %s AND name = %s AND NOT upper_inf(removed) RETURNING feature_type",
             (revision, identifier, name),
         ).fetchone()
         if row is None:

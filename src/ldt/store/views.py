@@ -52,7 +52,7 @@ def refresh(conn: psycopg.Connection[Any], twin_id: int, feature_type: str) -> l
             return []
         datasets = conn.execute(
             "SELECT id FROM ldt.dataset WHERE twin_id = %s"
-            " AND feature_type = %s AND access = 'open' AND removed IS NULL AND current_version > 0 ORDER BY id",
+            " AND feature_type = %s AND access = 'open' AND NOT upper_inf(removed) AND current_version > 0 ORDER BY id",
             (twin_id, feature_type),
         ).fetchall()
         present = {

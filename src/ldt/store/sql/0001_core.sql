@@ -115,11 +115,11 @@ CREATE TABLE ldt.dataset (
     update_frequency text,
     recipe          jsonb NOT NULL,
     current_version integer NOT NULL DEFAULT 0,
-    removed         bigint,
+    removed         int8multirange NOT NULL DEFAULT '{}',
     UNIQUE (twin_id, name),
     CHECK ((shape = 'feature') = (feature_type IS NOT NULL))
 );
-COMMENT ON COLUMN ldt.dataset.removed IS 'The revision of the twin at which the data set was taken away';
+COMMENT ON COLUMN ldt.dataset.removed IS 'The revisions of the twin at which the data set is not shown: it was taken away, and perhaps came back';
 
 CREATE TABLE ldt.version (
     dataset_id  integer NOT NULL REFERENCES ldt.dataset (id) ON DELETE CASCADE,
