@@ -62,6 +62,8 @@ def bound(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(place)
+        # From here on a client waits instead of being refused, though nothing answers yet.
+        listening.listen(2048)
     except OSError as error:
         if listening is not None:
             listening.close()

@@ -19,6 +19,8 @@ from ldt.store.connect import compiled, execute, translated
 
 #: An exact count of a filtered selection stops here; beyond it the planner's estimate is given, and says so.
 EXACT_COUNT = 10_000
+#: Decimals of coordinates, about a centimetre; one feature is the same alone and in a page.
+DIGITS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def page(
     *,
     limit: int,
     after: Position | None = None,
-    digits: int = 7,
+    digits: int = DIGITS,
 ) -> Generator[tuple[Position, bytes]]:
     """Yield features as GeoJSON texts, in order of (data set, fid), from a server-side cursor.
 
@@ -91,7 +93,7 @@ def page(
         selection: what is asked for.
         limit: how many at most.
         after: where the last page ended.
-        digits: decimals of coordinates; 7 are about a centimetre.
+        digits: decimals of coordinates.
 
     Yields:
         (position of this feature, its GeoJSON text as UTF-8 bytes).
@@ -145,7 +147,7 @@ def one(
         conn,
         select(
             f.fid,
-            func.ST_AsGeoJSON(f.geom, 9, 0).label("geometry"),
+            func.ST_AsGeoJSON(f.geom, DIGITS, 0).label("geometry"),
             f.properties,
             f.raw,
             f.namespace,
