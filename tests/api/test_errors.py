@@ -14,9 +14,11 @@ import orjson
 import psycopg
 import pytest
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from ldt.api.app import STANDARDS, create_app
+from ldt.api.paging import write_token
 
 C = "/twins/town/collections/administrative-units"
 ITEMS = f"{C}/items"
@@ -38,6 +40,12 @@ def assert_problem(answer: Any, status: int) -> dict[str, Any]:
 
 def token(*content: Any) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(list(content))).rstrip(b"=").decode()
+
+
+def made(path: str, *position: Any) -> str:
+    """Return a token as the service writes it for a resource without parameters, with a position of ours."""
+    request = Request({"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []})
+    return write_token(request, 1, position)
 
 
 NOT_FOUND = [
@@ -137,6 +145,10 @@ BAD = [
     "/twins/town/latest?limit=0",
     "/twins/town/datastreams/1/observations?datetime=x",
     "/twins/town/datastreams?at=x",
+    # Ids of datastreams are of 32 bits: what is larger is no id, and must not reach the database.
+    f"/twins/town/latest?token={made('/twins/town/latest', 2**40)}",
+    f"/twins/town/datastreams?token={made('/twins/town/datastreams', 2**40)}",
+    f"/twins/town/datastreams?token={made('/twins/town/datastreams', -1)}",
 ]
 
 

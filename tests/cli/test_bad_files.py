@@ -171,3 +171,25 @@ def test_one_clear_line_and_the_documented_exit_code(
     with connect(twin) as conn:
         assert conn.execute("SELECT count(*) FROM ldt.version").fetchone() == (0,)
     assert not (tmp_path / "outside.gml").exists()
+
+
+def test_records_that_cannot_be_written_down_are_one_clear_line(
+    twin: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = gml()(tmp_path)
+    path.write_text(path.read_text("utf-8").replace(' gml:id="a"', ""), encoding="utf-8")  # no identifier
+    assert run(["ingest", "inspire/protected-sites", str(path), "--twin", "town"]) == 0
+    capsys.readouterr()
+    wanted = ["rejected", "inspire-protected-sites", "--twin", "town"]
+    assert run([*wanted, "--out", str(tmp_path / "out.jsonl")]) == 0
+    assert len((tmp_path / "out.jsonl").read_text("utf-8").splitlines()) == 1
+    capsys.readouterr()
+    for words, said in (
+        (["--out", str(tmp_path / "nowhere" / "out.jsonl")], "cannot be written"),
+        (["--limit", "99999999999999999999"], "a value that the database cannot take"),
+    ):
+        assert run([*wanted, *words]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert said in err
+        assert len(err.splitlines()) == 1

@@ -240,6 +240,53 @@ def test_a_setting_that_cannot_be_used_is_named(
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.parametrize("below", [".", "below", "far/below"])
+@pytest.mark.parametrize("command", [["db", "up"], ["twin", "list"]])
+def test_a_data_directory_that_cannot_be_made_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    below: str,
+    command: list[str],
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.delenv("LDT_DATABASE_URL", raising=False)
+    monkeypatch.setenv("LDT_DATA_DIR", str(tmp_path / "file" / below))
+    settings.cache_clear()
+    assert cli.run(command) == 8
+    (said,) = (line for line in capsys.readouterr().err.splitlines() if not line.startswith("starting"))
+    assert said.startswith(f"Error: {tmp_path / 'file' / below}: the data directory cannot be used")
+    assert "LDT_DATA_DIR" in said
+
+
+def test_a_file_elsewhere_that_is_missing_is_not_put_down_to_the_data_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LDT_DATA_DIR", str(tmp_path / "data"))
+    settings.cache_clear()
+    only_command(
+        monkeypatch, FileNotFoundError(2, "No such file or directory", str(tmp_path / "other" / "x"))
+    )
+    assert cli.run(["it"]) == 70
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["ingest", "cologne/parts", "x.shp", "--twin", "town", "--option", "layer=[1"], "--option"),
+        (["ingest", "cologne/parts", "x.shp", "--twin", "town", "--name", "Bad Name"], "--name"),
+        (["rejected", "places", "--twin", "town", "--outcome", "accepted"], "--outcome"),
+    ],
+)
+def test_a_value_of_an_option_that_cannot_be_used_is_exit_2(
+    capsys: pytest.CaptureFixture[str], words: list[str], where: str
+) -> None:
+    assert cli.run(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"Error: {where}: ")
+    assert len(said.splitlines()) == 1
+
+
 def on_a_terminal(code: str, **environment: str) -> str:
     """Run Python with its standard error on a pseudo terminal and return what was written there."""
     master, slave = pty.openpty()

@@ -123,6 +123,13 @@ def test_another_server_that_does_not_answer_is_one_clear_line(ldt: Run) -> None
     assert "s3cret" not in done.stderr
 
 
+def test_an_address_that_is_none_is_one_clear_line(ldt: Run) -> None:
+    done = ldt("db", "status", LDT_DATABASE_URL="garbage")
+    assert done.returncode == 8
+    assert len(done.stderr.splitlines()) == 1
+    assert "internal error" not in done.stderr
+
+
 def test_without_postgis_the_line_that_installs_it_is_told(ldt: Run, tmp_path: Path) -> None:
     done = ldt("db", "up", "--json", LDT_PG_BINDIR=str(tmp_path))
     assert done.returncode == 8

@@ -22,7 +22,7 @@ import typer
 from typer import TyperException
 
 from ldt.cli import conformance, db, demo, indicators, ingest, output, serve, twin
-from ldt.errors import LdtError, UsageError
+from ldt.errors import LdtError, StoreError, UsageError
 
 FAULT = 70
 """Exit code of a fault of this program (EX_SOFTWARE of sysexits.h)."""
@@ -110,8 +110,8 @@ def _command(args: Sequence[str]) -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 1
     except Exception as error:
-        wrong_setting = _wrong_setting(error)
-        return _failed(wrong_setting) if wrong_setting else _fault(error)
+        foreseen = _wrong_setting(error) or _unusable_data_dir(error)
+        return _failed(foreseen) if foreseen else _fault(error)
     return result if isinstance(result, int) else 0
 
 
@@ -145,6 +145,23 @@ def _wrong_setting(error: Exception) -> UsageError | None:
         f"the environment variable {name} cannot be used: {first['msg']}",
         where=name,
         remedy="correct it, or unset it",
+    )
+
+
+def _unusable_data_dir(error: Exception) -> StoreError | None:
+    """Turn a data directory that cannot be made, read or written into our error; None if it is another error."""
+    from ldt.settings import settings
+
+    if not isinstance(error, OSError) or not isinstance(error.filename, str):
+        return None
+    folder, place = settings().data_dir.expanduser().resolve(), Path(error.filename).resolve()
+    # Where its parents are missing too, the first of them is what cannot be made.
+    if not (place.is_relative_to(folder) or folder.is_relative_to(place)):
+        return None
+    return StoreError(
+        f"the data directory cannot be used: {error.strerror}",
+        where=str(settings().data_dir),
+        remedy="set LDT_DATA_DIR to a folder that you may write to",
     )
 
 

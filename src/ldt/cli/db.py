@@ -167,6 +167,8 @@ def _without_password(address: str) -> str:
     """Return an address that may be shown."""
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    return make_conninfo(
-        "", **{key: value for key, value in conninfo_to_dict(address).items() if key != "password"}
-    )
+    from ldt.store.connect import translated
+
+    with translated():
+        known = conninfo_to_dict(address)
+    return make_conninfo("", **{key: value for key, value in known.items() if key != "password"})

@@ -77,6 +77,7 @@ def ingest(
     from ldt.pipeline.ingest import ingest as run
     from ldt.store.cluster import database_url
 
+    name = _dataset_name(name)
     loaded = load_recipe(recipe, Path.cwd()).with_options(_options(option))
     with progress(f"reading {loaded.name}") as advance:
         so_far = 0
@@ -90,6 +91,24 @@ def ingest(
     emit(done.summary(), lambda: render_ingested(done))
 
 
+def _dataset_name(given: str | None) -> str | None:
+    """Return the name that a data set is given; None is the recipe's own."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from ldt.model.dataset import Name
+
+    if given is None:
+        return None
+    try:
+        return TypeAdapter[str](Name).validate_python(given)
+    except ValidationError as e:
+        raise UsageError(
+            f"{given!r} cannot be the name of a data set",
+            where="--name",
+            remedy="use lower-case letters, digits and hyphens, at most 100",
+        ) from e
+
+
 def _options(given: list[str] | None) -> dict[str, Any]:
     """Return reader options written as `name=value`; the value is read as YAML, so that numbers and lists can be given."""
     import yaml
@@ -99,7 +118,14 @@ def _options(given: list[str] | None) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"{text!r} is not name=value", where="--option")
-        found[name] = yaml.safe_load(value)
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError as e:
+            raise UsageError(
+                f"the value of {name!r} is not readable as YAML",
+                where="--option",
+                remedy=f"put it in quotes: --option '{name}=\"…\"'",
+            ) from e
     return found
 
 
@@ -141,12 +167,13 @@ def rejected(
     from ldt.store.cluster import database_url
     from ldt.store.connect import connect, translated
 
-    try:
-        wanted = Outcome(outcome)
-    except ValueError as e:
+    if outcome not in _OUTCOMES[1:]:
         raise UsageError(
-            f"{outcome!r} is no outcome", where="--outcome", remedy=f"one of {', '.join(_OUTCOMES[1:])}"
-        ) from e
+            f"{outcome!r} is no outcome that is listed",
+            where="--outcome",
+            remedy=f"one of {', '.join(_OUTCOMES[1:])}",
+        )
+    wanted = Outcome(outcome)
     with connect(database_url()) as conn, translated(), conn.transaction():
         snapshot = snapshots.resolve(conn, twin, OPERATOR)
         found = records.outcomes(conn, snapshot, dataset, outcome=wanted, limit=limit)
@@ -163,8 +190,13 @@ def rejected(
     if out is not None:
         import orjson
 
-        with out.open("wb") as file:
-            file.writelines(orjson.dumps(r["record"]) + b"\n" for r in found if r["record"])
+        try:
+            with out.open("wb") as file:
+                file.writelines(orjson.dumps(r["record"]) + b"\n" for r in found if r["record"])
+        except OSError as e:
+            raise UsageError(
+                f"cannot be written: {e.strerror}", where=str(out), remedy="name a file that you may write to"
+            ) from e
     emit({"dataset": dataset, "outcome": wanted.value, "records": found}, render)
 
 

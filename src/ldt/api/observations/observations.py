@@ -18,6 +18,7 @@ from ldt.api.observations.request import (
     ObservedProperty,
     beginnings,
     datastream_id,
+    stream_position,
 )
 from ldt.api.paging import bad_token, read_token, write_token
 from ldt.api.parameters import (
@@ -66,9 +67,8 @@ def latest(
     """The latest valid value of every datastream, with its station: what is measured now, on one page."""
     chosen = negotiate(request, f, LATEST_FORMS)
     start = read_token(request, token, (int,))
-    boxes, limit = parse_bbox(bbox, bbox_crs), cut(limit)
+    boxes, after, limit = parse_bbox(bbox, bbox_crs), stream_position(start), cut(limit)
     with reading(request, twin, at, start) as seen:
-        after = start.position[0] if start else None
         found = client.latest(seen, observed_property, boxes, limit + 1, after)
     more, found = len(found) > limit, found[:limit]
     ways = links.own(request, chosen, LATEST_FORMS)
@@ -114,9 +114,9 @@ def datastreams(
     """The datastreams of a twin: thing, observed property, unit, averaging, first and last observation."""
     chosen = negotiate(request, f, TABLE_FORMS)
     start = read_token(request, token, (int,))
-    limit = cut(limit)
+    after, limit = stream_position(start), cut(limit)
     with reading(request, twin, at, start) as seen:
-        found = client.datastreams(seen, limit + 1, start.position[0] if start else None)
+        found = client.datastreams(seen, limit + 1, after)
     more, found = len(found) > limit, found[:limit]
     ways = links.own(request, chosen, TABLE_FORMS)
     if more:

@@ -9,6 +9,7 @@ from fastapi import Path, Query
 from pydantic import WithJsonSchema
 
 from ldt.api.negotiate import CSV, GEOJSON, HTML, JSON
+from ldt.api.paging import Token, bad_token
 from ldt.api.parameters import parse_datetime
 from ldt.errors import NotFound
 
@@ -40,6 +41,16 @@ def datastream_id(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 11 and int(text) < 2**31:
         return int(text)
     raise NotFound(f"there is no datastream {text!r}", remedy="/datastreams lists what there is")
+
+
+def stream_position(token: Token | None) -> int | None:
+    """Return the id of the datastream after which a page begins; raises BadToken."""
+    if token is None:
+        return None
+    (number,) = token.position
+    if not 0 <= number < 2**31:
+        raise bad_token("it was not made by this service")
+    return int(number)
 
 
 def beginnings(text: str | None) -> tuple[datetime | None, datetime | None]:
