@@ -113,6 +113,28 @@ def test_rights_are_part_of_every_read(conn: psycopg.Connection[Any]) -> None:
         values.one(conn, public, ValueKey(NO2, "station", "b", "2013"))
 
 
+def test_a_value_goes_with_an_input_that_became_restricted(conn: psycopg.Connection[Any]) -> None:
+    for name in ("sites", "stations"):
+        conn.execute(
+            "INSERT INTO ldt.dataset (twin_id, name, shape, title, publisher, licence, access, origin, data_stage, anatomy, recipe)"
+            " SELECT id, %s, 'observation', '{}', '', '', 'open', 'local', 'raw', '', '{}' FROM ldt.twin",
+            (name,),
+        )
+    store(conn, make("a", inputs={"sites": 1, "stations": 1}), make("b", inputs={"stations": 1}), make("c"))
+    public = see(conn, access=PUBLIC)
+    assert [v["code"] for v in values.page(conn, public, NO2)] == ["a", "b", "c"]
+    conn.execute("UPDATE ldt.dataset SET access = 'restricted' WHERE name = 'sites'")
+    store(conn, make("c", 2.0), make("a", inputs={"sites": 1}), make("b", inputs={"stations": 1}))
+    for at in (None, 1):
+        public = see(conn, at, PUBLIC)
+        assert [v["code"] for v in values.page(conn, public, NO2)] == ["b", "c"]
+        assert values.count(conn, public, NO2) == 2
+        assert sum(row["count"] for row in values.overview(conn, public)) == 2
+        with pytest.raises(NotFound):
+            values.one(conn, public, make("a").key)
+        assert values.count(conn, see(conn, at), NO2) == 3
+
+
 def test_pages_follow_one_another_and_filters_choose(conn: psycopg.Connection[Any]) -> None:
     store(conn, *(make(c, period=p) for c in "abcde" for p in ("2013", "2014")))
     got: list[dict[str, Any]] = []

@@ -8,9 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, FromClause, Integer, and_, false, literal, null, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Text,
+    and_,
+    false,
+    func,
+    literal,
+    not_,
+    null,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from ldt.model.snapshot import DatasetVersion, Snapshot
+from ldt.model.snapshot import OPERATOR, DatasetVersion, Snapshot
 from ldt.store import tables as t
 
 
@@ -67,9 +82,18 @@ def observations(snapshot: Snapshot, datasets: Sequence[DatasetVersion]) -> From
 
 
 def values(snapshot: Snapshot) -> ColumnElement[bool]:
-    """Return the predicate of the indicator values that a snapshot sees (`tables.value`): its twin, revision and rights."""
+    """Return the predicate of the indicator values that a snapshot sees (`tables.value`): its twin, revision and rights.
+
+    A value is of the class that its inputs had when it was computed. Where an input has become stricter since, its class
+    of today counts, also for past states: else the value would tell what the data set no longer may.
+    """
     v = t.value
-    mine = and_(v.c.twin_id == snapshot.twin_id, v.c.access.in_([a.value for a in snapshot.access]))
+    classes = [a.value for a in snapshot.access]
+    mine = and_(v.c.twin_id == snapshot.twin_id, v.c.access.in_(classes))
+    if snapshot.access != OPERATOR:
+        d = t.dataset.c
+        unseen = select(d.name).where(d.twin_id == snapshot.twin_id, d.access.not_in(classes))
+        mine = and_(mine, not_(v.c.inputs.has_any(func.array(unseen.scalar_subquery(), type_=ARRAY(Text)))))
     if snapshot.current:
         return and_(mine, v.c.until.is_(None))
     r = literal(snapshot.revision, Integer)
