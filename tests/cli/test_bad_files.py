@@ -193,3 +193,15 @@ def test_records_that_cannot_be_written_down_are_one_clear_line(
         assert out == ""
         assert said in err
         assert len(err.splitlines()) == 1
+
+
+def test_a_trial_of_a_recipe_says_why_records_would_be_turned_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = gml()(tmp_path)
+    path.write_text(path.read_text("utf-8").replace(' gml:id="a"', ""), encoding="utf-8")  # no identifier
+    assert run(["recipes", "check", "inspire/protected-sites", "--source", str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert "read 1, accepted 0, repaired 0, rejected 1, duplicate 0, outside 0" in out
+    assert "rejected:missing-id: 1" in out
+    assert err == ""

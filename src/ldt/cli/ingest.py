@@ -259,6 +259,8 @@ def recipes_check(
                 say(f"  {problem}")
             if one["outcomes"]:
                 say("  " + ", ".join(f"{n} {one['outcomes'][n]:,}" for n in ("read", *_OUTCOMES)))
+                for reason, count in sorted(one["outcomes"]["reasons"].items()):
+                    say(f"  {reason}: {count:,}")
 
     emit(found, render)
     if any(one["problems"] for one in found):
