@@ -27,7 +27,8 @@ $(STAMP): constraints.txt pyproject.toml
 	@touch $@
 
 demo: install ## build the sample city and serve it
-	$(BIN)/ldt demo
+	@# Ctrl-C is how one ends it, not a failure.
+	$(BIN)/ldt demo || test $$? -eq 130
 
 serve: install ## serve what is in the database
 	$(BIN)/ldt serve

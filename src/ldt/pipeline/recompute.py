@@ -8,7 +8,7 @@ from typing import Any
 from ldt.errors import UsageError
 from ldt.indicators import engine
 from ldt.model.snapshot import OPERATOR
-from ldt.store import snapshots, twins
+from ldt.store import catalogue, snapshots, twins
 from ldt.store.connect import connect, translated
 
 
@@ -33,7 +33,7 @@ def recompute(
         What became of each indicator, JSON-ready.
 
     Raises:
-        UsageError: no period is given and the manifest names none.
+        UsageError: no period is given and the manifest names none, or a scheme of areas is unknown.
     """
     with connect(url, application="ldt indicators") as conn, translated(), conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -44,6 +44,12 @@ def recompute(
                 "no period given",
                 where=twin,
                 remedy="name one (--period 2024), or list `periods` in the manifest",
+            )
+        if unknown := set(areas or ()) - {c["code"] for c in catalogue.concepts(conn, "area-schemes")}:
+            raise UsageError(
+                f"no such scheme of areas: {', '.join(sorted(unknown))}",
+                where="area",
+                remedy="/vocabularies/area-schemes lists them",
             )
         snapshot = snapshots.resolve(conn, twin, OPERATOR)
         results = engine.compute(

@@ -59,7 +59,10 @@ def resolve(
     with translated(), conn.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute("SELECT id, name, revision FROM ldt.twin WHERE name = %s", (twin,)).fetchone()
         if row is None:
-            raise NotFound(f"there is no twin {twin!r}", remedy="/twins lists what there is")
+            raise NotFound(
+                f"there is no twin {twin!r}",
+                remedy="`ldt twin list`, or /twins of the service, shows what there is",
+            )
         found = cursor.execute(
             "SELECT revision, committed FROM ldt.revision WHERE twin_id = %(twin)s"
             " AND (%(revision)s::bigint IS NULL OR revision = %(revision)s)"
