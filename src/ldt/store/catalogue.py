@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import orjson
 import psycopg
 import yaml
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ValidationError
 
@@ -24,7 +23,7 @@ from ldt.model.indicator import Definition
 from ldt.model.law import RuleSet
 from ldt.model.vocabulary import Concept, Vocabulary
 from ldt.settings import shipped
-from ldt.store.connect import translated
+from ldt.store.connect import fetch_all, translated
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -214,14 +213,9 @@ def _write_chain(cursor: psycopg.Cursor[Any], chain: Chain) -> None:
 # Out of it ----------------------------------------------------------------------------------------------------
 
 
-def _rows(conn: psycopg.Connection[Any], statement: str, *parameters: Any) -> list[dict[str, Any]]:
-    with translated(), conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(statement.encode(), parameters).fetchall()
-
-
 def vocabularies(conn: psycopg.Connection[Any]) -> list[dict[str, Any]]:
     """Return the vocabularies by id: `id`, `title`, `source`, `checked`, `uri_base`, `digest`, `concepts` (their number)."""
-    return _rows(
+    return fetch_all(
         conn,
         "SELECT id, title, source, checked, uri_base, digest,"
         " (SELECT count(*) FROM ldt.concept c WHERE c.vocabulary = v.id) AS concepts FROM ldt.vocabulary v ORDER BY id",
@@ -249,13 +243,11 @@ def concepts(conn: psycopg.Connection[Any], identifier: str, code: str | None = 
     Raises:
         NotFound: there is no such vocabulary, or no such concept in it.
     """
-    found = _rows(
+    found = fetch_all(
         conn,
         "SELECT code, label, definition, parent, uri, checked, properties FROM ldt.concept"
         " WHERE vocabulary = %s AND (%s::text IS NULL OR code = %s) ORDER BY ordinal",
-        identifier,
-        code,
-        code,
+        (identifier, code, code),
     )
     if not found:
         vocabulary(conn, identifier)
@@ -267,7 +259,7 @@ def concepts(conn: psycopg.Connection[Any], identifier: str, code: str | None = 
 
 def indicator_definitions(conn: psycopg.Connection[Any]) -> dict[str, Definition]:
     """Return the definitions of the indicators by id."""
-    rows = _rows(conn, "SELECT id, definition FROM ldt.indicator ORDER BY id")
+    rows = fetch_all(conn, "SELECT id, definition FROM ldt.indicator ORDER BY id")
     return {r["id"]: Definition.model_validate(r["definition"]) for r in rows}
 
 
@@ -277,9 +269,9 @@ def indicator_definition(conn: psycopg.Connection[Any], identifier: str) -> Defi
     Raises:
         NotFound: there is none of that id; tells what there is.
     """
-    rows = _rows(conn, "SELECT definition FROM ldt.indicator WHERE id = %s", identifier)
+    rows = fetch_all(conn, "SELECT definition FROM ldt.indicator WHERE id = %s", (identifier,))
     if not rows:
-        known = ", ".join(r["id"] for r in _rows(conn, "SELECT id FROM ldt.indicator ORDER BY id"))
+        known = ", ".join(r["id"] for r in fetch_all(conn, "SELECT id FROM ldt.indicator ORDER BY id"))
         raise NotFound(f"there is no indicator {identifier!r}", remedy=f"there are: {known}")
     return Definition.model_validate(rows[0]["definition"])
 
@@ -290,7 +282,7 @@ def dpsir(conn: psycopg.Connection[Any], identifier: str | None = None) -> list[
     Raises:
         NotFound: a chain is named and there is none of that id.
     """
-    found = _rows(
+    found = fetch_all(
         conn,
         "SELECT c.id, c.title, c.checked, c.source,"
         " (SELECT json_agg(json_build_object('id', n.id, 'role', n.role, 'title', n.title, 'indicator', n.indicator)"
@@ -300,8 +292,7 @@ def dpsir(conn: psycopg.Connection[Any], identifier: str | None = None) -> list[
         "   JOIN ldt.dpsir_node a ON (a.chain, a.id) = (k.chain, k.from_node)"
         "   JOIN ldt.dpsir_node b ON (b.chain, b.id) = (k.chain, k.to_node) WHERE k.chain = c.id) AS links"
         " FROM ldt.dpsir_chain c WHERE %s::text IS NULL OR c.id = %s ORDER BY c.id",
-        identifier,
-        identifier,
+        (identifier, identifier),
     )
     if identifier is not None and not found:
         raise NotFound(f"there is no DPSIR chain {identifier!r}", remedy="/dpsir lists what there is")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects import postgresql
@@ -115,3 +116,14 @@ def execute(
     text, bound = compiled(statement)
     with translated():
         return conn.execute(text, {**bound, **parameters})
+
+
+def fetch_all(
+    conn: psycopg.Connection[Any],
+    statement: ClauseElement | str,
+    parameters: Mapping[str, Any] | Sequence[Any] = (),
+) -> list[dict[str, Any]]:
+    """Execute a statement, built or written, and return all its rows as dicts by column."""
+    text, bound = compiled(statement) if isinstance(statement, ClauseElement) else (statement, parameters)
+    with translated(), conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(text.encode(), bound).fetchall()

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 from sqlalchemy import (
     ColumnElement,
     Double,
@@ -28,16 +27,10 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from ldt.model.snapshot import DatasetVersion, Snapshot
 from ldt.store import tables as t
 from ldt.store import visible
-from ldt.store.connect import compiled, translated
+from ldt.store.connect import compiled, fetch_all, translated
 
 #: The feature type whose features say where a thing is and what it is called.
 FACILITIES = "environmental-monitoring-facilities"
-
-
-def _rows(conn: psycopg.Connection[Any], statement: Select[Any]) -> list[dict[str, Any]]:
-    text, bound = compiled(statement)
-    with translated(), conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(text, bound).fetchall()
 
 
 def _with_states(snapshot: Snapshot, datasets: Sequence[DatasetVersion]) -> Select[Any]:
@@ -200,7 +193,7 @@ def datastreams(
     )
     if after is not None:
         statement = statement.where(t.datastream.c.id > after)
-    return _rows(conn, statement)
+    return fetch_all(conn, statement)
 
 
 def datastream(conn: psycopg.Connection[Any], snapshot: Snapshot, identifier: int) -> dict[str, Any] | None:
@@ -208,7 +201,7 @@ def datastream(conn: psycopg.Connection[Any], snapshot: Snapshot, identifier: in
     statement = _with_states(snapshot, snapshot.of_shape("observation")).where(
         t.datastream.c.id == identifier
     )
-    return next(iter(_rows(conn, statement)), None)
+    return next(iter(fetch_all(conn, statement)), None)
 
 
 def series(
@@ -248,4 +241,4 @@ def series(
         statement = statement.where(o.time < end)
     if after is not None:
         statement = statement.where(o.time > after)
-    return _rows(conn, statement)
+    return fetch_all(conn, statement)

@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
 from ldt.errors import NotFound
 from ldt.model.outcome import Outcome
 from ldt.model.snapshot import DatasetVersion, Snapshot
-from ldt.store.connect import translated
+from ldt.store.connect import fetch_all
 
 _OUTCOMES = "v.read, v.accepted, v.repaired, v.rejected, v.duplicate, v.outside, v.derived, v.missing"
-
-
-def _rows(conn: psycopg.Connection[Any], statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    with translated(), conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(statement, parameters).fetchall()
 
 
 def find(snapshot: Snapshot, dataset: str) -> DatasetVersion:
@@ -39,7 +33,7 @@ def datasets(
 ) -> list[dict[str, Any]]:
     """Return the data sets that a snapshot sees, or one of them: description, version, outcomes, extent, in order of name."""
     versions = {d.dataset_id: d.version for d in snapshot.datasets.values() if name in (None, d.name)}
-    return _rows(
+    return fetch_all(
         conn,
         "SELECT d.name, d.shape, d.feature_type, d.title, d.description, d.publisher, d.licence, d.licence_uri, d.access,"
         " d.personal_data, d.origin, d.data_stage, d.themes, d.anatomy, d.dpsir, d.update_frequency,"
@@ -57,7 +51,7 @@ def datasets(
 def versions(conn: psycopg.Connection[Any], snapshot: Snapshot, dataset: str) -> list[dict[str, Any]]:
     """Return the versions of a data set up to the snapshot's, newest first."""
     found = find(snapshot, dataset)
-    return _rows(
+    return fetch_all(
         conn,
         f"SELECT v.version, v.revision, v.committed, v.pruned, {_OUTCOMES}, v.rows, v.added, v.changed, v.removed,"
         " v.recipe_digest, v.harmoniser, v.code_version FROM ldt.version v"
@@ -69,7 +63,7 @@ def versions(conn: psycopg.Connection[Any], snapshot: Snapshot, dataset: str) ->
 def sources(conn: psycopg.Connection[Any], snapshot: Snapshot, dataset: str) -> list[dict[str, Any]]:
     """Return the sources of a data set's version: name, SHA-256 digest, size, whether the file store has the bytes."""
     found = find(snapshot, dataset)
-    return _rows(
+    return fetch_all(
         conn,
         "SELECT s.name, s.digest, s.size, s.media_type, s.kept FROM ldt.version_source vs"
         " JOIN ldt.source_object s ON s.id = vs.source_id"
@@ -101,7 +95,7 @@ def outcomes(
         dicts with `outcome`, `reason`, `message`, `source` (name), `source_digest`, `row`, `duplicate_of`, `record` (raw).
     """
     found = find(snapshot, dataset)
-    return _rows(
+    return fetch_all(
         conn,
         "SELECT o.outcome, o.reason, o.message, s.name AS source, s.digest AS source_digest, o.source_row AS row,"
         " o.duplicate_of, o.record FROM ldt.outcome o JOIN ldt.source_object s ON s.id = o.source_id"

@@ -9,16 +9,15 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
-from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, select, tuple_
 
 from ldt.errors import NotFound
 from ldt.model.indicator import Value, ValueKey
 from ldt.model.snapshot import Snapshot
 from ldt.store import tables as t
 from ldt.store import visible
-from ldt.store.connect import compiled, translated
+from ldt.store.connect import fetch_all, translated
 
 #: What two values must agree in to be the same. The geometry is not compared: it is that of the inputs.
 _COMPARED = (
@@ -86,7 +85,7 @@ def changes(
         values: what the run found, at most one for each key.
     """
     v = t.value.c
-    stored = _rows(
+    stored = fetch_all(
         conn,
         select(*(v[c] for c in ("indicator", "scheme", "code", "period", *_COMPARED))).where(
             visible.values(snapshot),
@@ -253,7 +252,7 @@ def page(
     statement = (
         select(*columns).where(where).order_by(v.scheme, v.code, v.period_start, v.period_end).limit(limit)
     )
-    return [_with_id(r) for r in _rows(conn, statement)]
+    return [_with_id(r) for r in fetch_all(conn, statement)]
 
 
 def count(
@@ -263,7 +262,7 @@ def count(
     **filters: Any,
 ) -> int:
     """Return how many values :func:`page` would give in all; takes its filters (`scheme` … `end`)."""
-    rows = _rows(
+    rows = fetch_all(
         conn,
         select(func.count().label("n")).select_from(t.value).where(_where(snapshot, indicator, **filters)),
     )
@@ -330,7 +329,7 @@ def overview(conn: psycopg.Connection[Any], snapshot: Snapshot) -> list[dict[str
     """Return what there is: `indicator`, `scheme`, `period`, `status`, and `count` of the values, in that order."""
     v = t.value.c
     names = (v.indicator, v.scheme, v.period, v.status)
-    return _rows(
+    return fetch_all(
         conn,
         select(*names, func.count().label("count"))
         .where(visible.values(snapshot))
@@ -346,19 +345,13 @@ def run(conn: psycopg.Connection[Any], snapshot: Snapshot, run_id: int) -> dict[
         NotFound: there is none of that id at the snapshot's revision.
     """
     r = t.run.c
-    found = _rows(
+    found = fetch_all(
         conn,
         select(*r).where(r.id == run_id, r.twin_id == snapshot.twin_id, r.revision <= snapshot.revision),
     )
     if not found:
         raise NotFound(f"{snapshot.twin} has no run {run_id}")
     return found[0]
-
-
-def _rows(conn: psycopg.Connection[Any], statement: Select[Any]) -> list[dict[str, Any]]:
-    text, bound = compiled(statement)
-    with translated(), conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(text, bound).fetchall()
 
 
 def _with_id(row: dict[str, Any]) -> dict[str, Any]:
