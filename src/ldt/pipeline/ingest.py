@@ -15,7 +15,7 @@ import psycopg
 import shapely
 
 from ldt import __version__, sources
-from ldt.errors import LdtError, NotFound, UsageError
+from ldt.errors import LdtError, UsageError
 from ldt.harmonise import harmoniser
 from ldt.harmonise.chunk import HARMONISER, Chunk, Context
 from ldt.harmonise.recipe import Recipe
@@ -242,19 +242,3 @@ def current(conn: psycopg.Connection[Any], dataset_id: int, name: str, key: Vers
         return None
     tally = Tally(*row[2:10])
     return Ingested(name, row[0], row[1], True, tally, Changes(rows=row[10]), [s.name for s in key.sources])
-
-
-def dataset_recipe(conn: psycopg.Connection[Any], twin: str, dataset: str) -> dict[str, Any]:
-    """Return the recipe that a data set was last ingested with.
-
-    Raises:
-        NotFound: no such data set.
-    """
-    row = conn.execute(
-        "SELECT recipe FROM ldt.dataset WHERE twin_id = %s AND name = %s",
-        (twins.twin_id(conn, twin), dataset),
-    ).fetchone()
-    if row is None:
-        raise NotFound(f"{twin} has no data set {dataset!r}", remedy="`ldt dataset list` shows what there is")
-    content: dict[str, Any] = row[0]
-    return content
