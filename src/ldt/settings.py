@@ -63,7 +63,7 @@ def settings() -> Settings:
 
 
 def shipped(kind: str) -> Path:
-    """Return the folder of shipped data of a kind: `schemas` or `connectors`.
+    """Return the folder of shipped data of a kind: `schemas`, `connectors` or `web`.
 
     In an installed wheel they lie in the package, in a working copy beside `src`.
     """

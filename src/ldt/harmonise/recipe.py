@@ -30,7 +30,8 @@ class Source(_Strict):
     """Where the data come from and what reads them.
 
     Attributes:
-        reader: `vector` (files that GDAL opens), `gml`, `table` (CSV and the like), `json`, `parquet`.
+        reader: `vector` (files that GDAL opens), `gml`, `table` (CSV and the like), `json`, `parquet`; for coverages
+            `raster` (GeoTIFF and what else GDAL opens) and `cube` (NetCDF, Zarr).
         files: what the files are usually called, for people and for `ldt inspect`.
         match: columns, elements or keys that a fitting source has; `ldt inspect` proposes recipes by it.
         crs: the CRS where the source states none, or states a wrong one (`crs_because` says why).
@@ -39,7 +40,7 @@ class Source(_Strict):
         options: what the reader itself understands.
     """
 
-    reader: Literal["vector", "gml", "table", "json", "parquet"]
+    reader: Literal["vector", "gml", "table", "json", "parquet", "raster", "cube"]
     files: list[str] = []
     match: list[str] = []
     crs: str | None = None
@@ -82,6 +83,7 @@ class FeatureMapping(_Strict):
         valid_from: SQL of the beginning of the object's life span (and `valid_to` of its end).
         where: SQL; records for which it is not true are `outside`.
         geometry: whether a record must have a geometry, may have one, or has none.
+        cell: SQL of a code of the reference grid (`1kmN3210E4321`, `CRS3035RES1000mN3210000E4321000`); the geometry is that cell.
     """
 
     type: str
@@ -93,6 +95,7 @@ class FeatureMapping(_Strict):
     zone: str | None = Field(None, description="Zone of naive life-span times (`+01:00`, `Europe/Berlin`).")
     where: Sql | None = None
     geometry: Literal["required", "optional", "none"] = "required"
+    cell: Sql | None = None
 
 
 class Unpivot(_Strict):
@@ -147,13 +150,61 @@ class ObservationMapping(_Strict):
     where: Sql | None = None
 
 
+class BandMapping(_Strict):
+    """How one band or variable becomes canonical.
+
+    Attributes:
+        source: number of the band, from 1 (`raster`), or name of the variable (`cube`), or several names, the first
+            that is there being taken.
+        unit: unit as the source writes it, converted to the unit of the observed property; without it the one that the file
+            declares, and it is an error if that declares none.
+        scale, offset: stored value = file's value * scale + offset, beside what the file itself declares.
+        nodata: values that mean that there is none, beside the one that the file declares.
+        vocabulary: vocabulary of the classes where values are codes. Its codes are stored, as integers.
+        alternative: property of the vocabulary's concepts that files may hold in place of the codes (`grid_code`);
+            which of the two a file holds is found from its values, and told.
+        valid_range: least and greatest value that there can be, in the file's unit; what lies outside is no data, and is counted.
+    """
+
+    source: int | str | list[str] = 1
+    unit: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: list[float] = []
+    vocabulary: str | None = None
+    alternative: str | None = None
+    valid_range: tuple[float, float] | None = None
+
+
+class CoverageMapping(_Strict):
+    """How a raster or a cube becomes a coverage. One file is one record.
+
+    Attributes:
+        bands: code of the vocabulary `observed-properties` → how it is read.
+        code: regular expression whose first group, in the name of the file, is the coverage's code; by default the name
+            without its suffixes.
+        period: the period that the coverage stands for, as text (`2018`), where the file has no time axis.
+        period_pattern: regular expression whose first group, in the name of the file, is that period.
+        averaging: ISO 8601 duration that one step of a time axis stands for (`P1D`).
+        zone: zone of a naive time axis (`UTC`, `+01:00`).
+    """
+
+    bands: Annotated[dict[str, BandMapping], Field(min_length=1)]
+    code: str | None = None
+    period: str | None = None
+    period_pattern: str | None = None
+    averaging: str | None = None
+    zone: str | None = None
+
+
 class Recipe(DatasetDescription):
-    """One data set: its description, its source, and how records become features or observations."""
+    """One data set: its description, its source, and how records become features, observations or coverages."""
 
     ldt: Literal[1] = Field(description="Version of the recipe format.")
     source: Source
     feature: FeatureMapping | None = None
     observation: ObservationMapping | None = None
+    coverage: CoverageMapping | None = None
     duplicate_key: list[str] = Field(
         default=[],
         description="Canonical names that make two records the same; by default the id, or the datastream and the time.",
@@ -161,14 +212,18 @@ class Recipe(DatasetDescription):
 
     @model_validator(mode="after")
     def _one_shape(self) -> Recipe:
-        if (self.feature is None) == (self.observation is None):
-            raise ValueError("a recipe has exactly one of `feature` and `observation`")
+        if sum(m is not None for m in (self.feature, self.observation, self.coverage)) != 1:
+            raise ValueError("a recipe has exactly one of `feature`, `observation` and `coverage`")
+        if (self.coverage is not None) != (self.source.reader in {"raster", "cube"}):
+            raise ValueError("the readers `raster` and `cube` go with `coverage`, and only with it")
         return self
 
     @property
-    def shape(self) -> Literal["feature", "observation"]:
+    def shape(self) -> Literal["feature", "observation", "coverage"]:
         """The shape of the records that this recipe makes."""
-        return "feature" if self.feature else "observation"
+        if self.feature is not None:
+            return "feature"
+        return "observation" if self.observation is not None else "coverage"
 
     def with_options(self, options: dict[str, Any]) -> Recipe:
         """Return this recipe with some of the reader's options set for one delivery (`layer`, `encoding`, …)."""

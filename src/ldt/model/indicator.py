@@ -40,6 +40,13 @@ class Formula(_Strict):
         vocabulary: vocabulary of the features' classes.
         class_property: property of the features that holds the code of the class.
         concept_flag: property of the concepts that says whether a class counts.
+        concept_value: property of the concepts that holds a number for each class.
+        properties: codes of the vocabulary `observed-properties`, where several are read together (an index).
+        statistic: what is made of the values of a day before it is compared: `mean`, `maximum 8-hour mean`, `value`.
+        above: the number that a day must exceed to be counted.
+        edition: edition of a table that the method reads (bands of an index).
+        coverage: code of the vocabulary `observed-properties`: the band of the coverages that are measured.
+        population_type: type of the features that say how many people live where.
     """
 
     text: str
@@ -50,6 +57,13 @@ class Formula(_Strict):
     vocabulary: str | None = None
     class_property: str | None = None
     concept_flag: str | None = None
+    concept_value: str | None = None
+    properties: list[str] = []
+    statistic: str | None = None
+    above: float | None = None
+    edition: str | None = None
+    coverage: str | None = None
+    population_type: str | None = None
 
 
 class Validity(_Strict):
@@ -71,7 +85,7 @@ class Validity(_Strict):
 class Input(_Strict):
     """One kind of data that the computation reads, in order of preference."""
 
-    kind: Literal["observation", "feature"]
+    kind: Literal["observation", "feature", "coverage"]
     type: str
     note: str | None = None
 

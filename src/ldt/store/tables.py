@@ -320,6 +320,10 @@ coverage = Table(
     Column("time_last", _instant()),
     Column("bands", JSONB),
     Column("source_id", Integer),
+    Column("grid", JSONB),
+    Column("steps", Integer),
+    Column("averaging", Text),
+    Column("source_row", BigInteger),
 )
 
 run = Table(
