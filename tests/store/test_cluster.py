@@ -694,6 +694,9 @@ def test_qgis_reads_the_views_early_and_late_and_nothing_else(qgis: Cluster) -> 
     )
     assert done.stdout.split("\n") == ["ldt_reader", "POINT(7 51)", "1", ""], done.stderr
     assert "early" in psql(qgis, "SELECT f_table_name FROM geometry_columns").stdout
+    # QGIS asks for the styles without naming the schema.
+    ask(qgis.url(), "CREATE TABLE IF NOT EXISTS gis.layer_styles (stylename text)")
+    assert psql(qgis, "SELECT count(*) FROM layer_styles").stdout.strip() == "0"
     for statement in (
         "SELECT * FROM ldt.secret",
         "CREATE TABLE gis.mine (id int)",

@@ -8,7 +8,7 @@ from typing import Any
 from ldt.errors import UsageError
 from ldt.indicators import engine
 from ldt.model.snapshot import OPERATOR
-from ldt.store import catalogue, snapshots, twins
+from ldt.store import catalogue, snapshots, twins, value_views
 from ldt.store.connect import connect, translated
 
 
@@ -59,4 +59,5 @@ def recompute(
             schemes=areas or manifest.get("areas") or None,
             periods=chosen,
         )
+        value_views.refresh(conn, snapshot.twin_id)
     return [r.summary() for r in results]

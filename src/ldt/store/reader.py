@@ -26,6 +26,8 @@ _GRANTS = (
     f"GRANT SELECT ON ALL TABLES IN SCHEMA gis TO {READER}",
     # The views are generated at ingest: later ones must be readable too.
     f"ALTER DEFAULT PRIVILEGES IN SCHEMA gis GRANT SELECT ON TABLES TO {READER}",
+    # QGIS looks for `layer_styles` without a schema.
+    f"ALTER ROLE {READER} SET search_path = gis, public",
     f"ALTER ROLE {READER} SET default_transaction_read_only = on",
     f"ALTER ROLE {READER} SET statement_timeout = '5min'",
 )

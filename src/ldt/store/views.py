@@ -5,23 +5,23 @@ A typed geometry column is a cast, and a cast hides the spatial index: each part
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import orjson
 import psycopg
+import yaml
 from psycopg import sql
 
 from ldt.settings import shipped
+from ldt.store import gis
 from ldt.store.connect import translated
 
 # Dimension of a geometry → (type of the column, suffix of the view where a feature type mixes dimensions)
 _DIMENSIONS = {0: ("MultiPoint", "points"), 1: ("MultiLineString", "lines"), 2: ("MultiPolygon", "polygons")}
 _SUFFIXES = ("", *(suffix for _, suffix in _DIMENSIONS.values()))
 _TYPES = {"string": "text", "number": "double precision", "integer": "bigint", "boolean": "boolean"}
-_SYMBOLS = {0: ("marker", "SimpleMarker"), 1: ("line", "SimpleLine"), 2: ("fill", "SimpleFill")}
 
 
 @cache
@@ -30,15 +30,6 @@ def feature_schema(feature_type: str) -> dict[str, Any]:
     path = shipped("schemas") / "features" / f"{feature_type}.schema.json"
     content: dict[str, Any] = orjson.loads(path.read_bytes()) if path.is_file() else {"properties": {}}
     return content
-
-
-def view_name(twin: str, feature_type: str, suffix: str = "") -> str:
-    """Return the name of a view: `cologne_protected_sites`, with `_points` and so on where dimensions are mixed.
-
-    PostgreSQL cuts names at 63 bytes; a digest keeps those apart that only differ beyond.
-    """
-    name = "_".join(filter(None, (twin, feature_type, suffix))).replace("-", "_")
-    return name if len(name) <= 63 else f"{name[:54]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def refresh(conn: psycopg.Connection[Any], twin_id: int, feature_type: str) -> list[str]:
@@ -62,25 +53,14 @@ def refresh(conn: psycopg.Connection[Any], twin_id: int, feature_type: str) -> l
         names = []
         for dimension, ids in present.items():
             suffix = _DIMENSIONS[dimension][1] if len(present) > 1 else ""
-            name = view_name(twin[0], feature_type, suffix)
+            name = gis.view_name(twin[0], feature_type, suffix)
             for i in ids:
                 _index(conn, i, dimension)
             _view(conn, name, feature_type, dimension, ids)
             names.append(name)
-        possible = [view_name(twin[0], feature_type, suffix) for suffix in _SUFFIXES]
-        _drop(conn, [name for name in possible if name not in names])
+        possible = [gis.view_name(twin[0], feature_type, suffix) for suffix in _SUFFIXES]
+        gis.drop(conn, [name for name in possible if name not in names])
     return names
-
-
-def _drop(conn: psycopg.Connection[Any], names: list[str]) -> None:
-    found = conn.execute(
-        "SELECT viewname FROM pg_views WHERE schemaname = 'gis' AND viewname = ANY (%s)", (names,)
-    ).fetchall()
-    for (name,) in found:
-        conn.execute(sql.SQL("DROP VIEW {}").format(sql.Identifier("gis", name)))
-        conn.execute(
-            "DELETE FROM gis.layer_styles WHERE f_table_schema = 'gis' AND f_table_name = %s", (name,)
-        )
 
 
 def _has(conn: psycopg.Connection[Any], dataset_id: int, dimension: int) -> bool:
@@ -134,29 +114,9 @@ def _view(
         ids=sql.SQL(", ").join(map(sql.Literal, ids)),
         dimension=dimension,
     )
-    view = sql.Identifier("gis", name)
-    # The comment carries a digest of the definition: replacing a view would wait for its readers, so only when it differs.
-    digest = hashlib.sha256(select.as_bytes(conn)).hexdigest()[:16]
     title = (schema.get("x-ldt", {}).get("title") or {}).get("en", feature_type)
-    comment = f"{title} [{digest}]"
-    found = conn.execute("SELECT obj_description(to_regclass(%s))", (f'gis."{name}"',)).fetchone()
-    if found and found[0] == comment:
-        return
-    conn.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(view))
-    conn.execute(sql.SQL("CREATE VIEW {} AS {}").format(view, select))
-    conn.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(view, comment))
-    conn.execute(
-        sql.SQL(
-            "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'ldt_reader') THEN"
-            " GRANT SELECT ON {} TO ldt_reader; END IF; END $$"
-        ).format(view)
-    )
-    conn.execute(
-        "INSERT INTO gis.layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, stylename, styleqml,"
-        " description, owner) VALUES (current_database(), 'gis', %s, 'geom', 'ldt', %s::xml, %s, current_user)"
-        " ON CONFLICT (f_table_schema, f_table_name, f_geometry_column, stylename) DO UPDATE SET styleqml = excluded.styleqml",
-        (name, style(feature_type, dimension), title),
-    )
+    gis.publish(conn, name, select, title)
+    gis.put_style(conn, name, "ldt", style(feature_type, dimension), title)
 
 
 def style(feature_type: str, dimension: int) -> str:
@@ -164,12 +124,12 @@ def style(feature_type: str, dimension: int) -> str:
     about = feature_schema(feature_type).get("x-ldt", {}).get("style", {})
     colours: dict[str, str] = about.get("colours", {})
     default = about.get("colour", "#4a7a9c")
-    kind, layer = _SYMBOLS[dimension]
-    symbols = "".join(_symbol(str(i), kind, layer, c) for i, c in enumerate([*colours.values(), default]))
+    symbols = "".join(gis.symbol(str(i), dimension, c) for i, c in enumerate([*colours.values(), default]))
     if not colours:
         return f'<qgis version="3.22"><renderer-v2 type="singleSymbol"><symbols>{symbols}</symbols></renderer-v2></qgis>'
+    labels = _labels(about.get("vocabulary"))
     categories = "".join(
-        f'<category value={quoteattr(value)} label={quoteattr(value)} symbol="{i}" render="true"/>'
+        f'<category value={quoteattr(value)} label={quoteattr(labels.get(value, value))} symbol="{i}" render="true"/>'
         for i, value in enumerate(colours)
     )
     return (
@@ -178,10 +138,11 @@ def style(feature_type: str, dimension: int) -> str:
     )
 
 
-def _symbol(name: str, kind: str, layer: str, colour: str) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    key = "line_color" if kind == "line" else "color"
-    return (
-        f'<symbol type="{kind}" name="{name}" alpha="1"><layer class="{layer}" enabled="1">'
-        f'<Option type="Map"><Option type="QString" name="{key}" value="{red},{green},{blue},200"/></Option></layer></symbol>'
-    )
+@cache
+def _labels(vocabulary: str | None) -> dict[str, str]:
+    """Return what the legend says of the codes of a vocabulary: `112 Discontinuous urban fabric`."""
+    if vocabulary is None:
+        return {}
+    path = shipped("schemas") / "vocabularies" / f"{vocabulary}.yaml"
+    concepts = yaml.safe_load(path.read_text(encoding="utf-8"))["concepts"]
+    return {c["code"]: f"{c['code']} {c['label']['en']}" for c in concepts}
