@@ -56,10 +56,21 @@ def test_the_files_are_whole(name: str) -> None:
     for concept in vocabulary["concepts"]:
         assert isinstance(concept["code"], str)
         assert set(concept["label"]) == {"en", "de", "fr", "es", "it"}
-        assert concept["uri"].startswith(vocabulary["uri_base"])
-        if name == "observed-properties":
+        if name != "observed-properties":
+            assert concept["uri"].startswith(vocabulary["uri_base"])
+        else:
             unit = concept["properties"]["unit"]
             assert ucum(unit) == unit
+            eea = concept["properties"].get("eea_code")
+            if eea is not None:
+                assert concept["uri"] == f"http://dd.eionet.europa.eu/vocabulary/aq/pollutant/{eea}"
+            elif "uri" in concept:
+                # The names of CF are their own notations here, so that a file that uses them is understood.
+                base, name_of_cf = concept["uri"].rstrip("/").rsplit("/", 1)
+                assert base == "http://vocab.nerc.ac.uk/standard_name"
+                assert name_of_cf in concept["properties"]["notations"]
+    uris = [c["uri"] for c in vocabulary["concepts"] if "uri" in c]
+    assert len(uris) == len(set(uris))
 
 
 def test_codes_and_numbers_agree_with_the_limit_values(real_data: Path) -> None:
