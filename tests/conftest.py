@@ -174,6 +174,23 @@ def shared_database_url(
     drop()
 
 
+@pytest.fixture(scope="session")
+def sample_city_url(
+    template: str, copy_database: Callable[[str], tuple[str, Callable[[], None]]]
+) -> Iterator[str]:
+    """The address of a database with the whole sample city, for tests that only read; built once in each test process."""
+    from ldt.pipeline.build import build
+    from ldt.pipeline.sample import generate
+
+    url, drop = copy_database(template)
+    folder = _new_folder()
+    done = build(url, generate(folder))
+    assert not done.errors, done.errors
+    yield url
+    shutil.rmtree(folder)
+    drop()
+
+
 @pytest.fixture
 def empty_database_url(copy_database: Callable[[str], tuple[str, Callable[[], None]]]) -> Iterator[str]:
     """The address of a fresh database with PostGIS and nothing else, for tests of the migrations."""
