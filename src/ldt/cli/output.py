@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ldt.errors import LdtError
+from ldt.errors import LdtError, UsageError
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -68,6 +68,25 @@ def emit(data: Any, render: Callable[[], None]) -> None:
 def say(line: str = "") -> None:
     """Print one line for people on standard output."""
     sys.stdout.write(line + "\n")
+
+
+def confirm(question: str, option: str) -> None:
+    """Ask before something is done that cannot be undone; returns if it may be.
+
+    Args:
+        question: what is asked.
+        option: what says yes beforehand, for those whom nobody can ask.
+
+    Raises:
+        UsageError: nobody can be asked.
+        typer.Abort: the answer was no.
+    """
+    if _Mode.json or not sys.stdin.isatty():
+        raise UsageError("this cannot be undone, and nobody can be asked", remedy=f"say {option}")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise typer.Abort
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ldt.cli.indicators import render_runs
 from ldt.cli.ingest import Twin, render_ingested
-from ldt.cli.output import Json, emit, progress, say, table
+from ldt.cli.output import Json, confirm, emit, progress, say, table
 
-app = typer.Typer(name="twin", help="Twins: build, list.", no_args_is_help=True, rich_markup_mode=None)
+if TYPE_CHECKING:
+    from ldt.store.prune import Swept
+
+app = typer.Typer(
+    name="twin", help="Twins: build, list, remove.", no_args_is_help=True, rich_markup_mode=None
+)
 datasets = typer.Typer(
-    name="dataset", help="Data sets of a twin: list, remove.", no_args_is_help=True, rich_markup_mode=None
+    name="dataset",
+    help="Data sets of a twin: list, remove, prune.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -74,6 +83,32 @@ def list_twins(as_json: Json = False) -> None:
     )
 
 
+@app.command("rm")
+def remove_twin(
+    name: Annotated[str, typer.Argument(help="Name of the twin.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a twin with all its data, past states included. Other twins keep theirs."""
+    from ldt.store import prune, twins
+    from ldt.store.cluster import database_url
+    from ldt.store.connect import connect
+
+    with connect(database_url()) as conn:
+        twins.twin_id(conn, name)
+        if not yes:
+            confirm(f"Delete the twin {name} with all its data and all its past states?", "--yes")
+        with progress(f"deleting {name}"):
+            gone = prune.remove_twin(conn, name)
+            swept = prune.sweep(conn)
+
+    def render() -> None:
+        say(f"{name} and its {len(gone)} data sets are deleted.")
+        _render_swept(swept)
+
+    emit({"twin": name, "datasets": gone, "files": swept}, render)
+
+
 @datasets.command("list")
 def list_datasets(twin: Twin, as_json: Json = False) -> None:
     """List the data sets of a twin, with their version and outcomes."""
@@ -112,3 +147,51 @@ def remove_dataset(name: str, twin: Twin, as_json: Json = False) -> None:
         {"dataset": name, "revision": revision},
         lambda: say(f"{name} is no longer shown (revision {revision})."),
     )
+
+
+@datasets.command("prune")
+def prune_dataset(
+    name: Annotated[str, typer.Argument(help="Name of the data set.")],
+    twin: Twin,
+    keep: Annotated[int | None, typer.Option(help="How many of the newest versions to keep.", min=1)] = None,
+    before: Annotated[
+        datetime | None,
+        typer.Option(
+            help="Instead: keep the versions that were shown on this day (UTC) or later.",
+            formats=["%Y-%m-%d"],
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Delete what only past versions of a data set show. States of the twin that need them are gone afterwards."""
+    from ldt.store import prune
+    from ldt.store.cluster import database_url
+    from ldt.store.connect import connect
+
+    day = before.replace(tzinfo=UTC) if before else None
+    with connect(database_url()) as conn, progress(f"pruning {name}"):
+        done = prune.prune_dataset(conn, twin, name, keep=keep, before=day)
+        swept = prune.sweep(conn)
+
+    def render() -> None:
+        if not done.versions:
+            say(f"{name}: nothing to prune; the oldest version kept is {done.oldest}.")
+        else:
+            rows = ", ".join(f"{count:,} of {what}" for what, count in done.rows.items()) or "none"
+            one = len(done.versions) == 1
+            which = (
+                f"version {done.versions[0]} is"
+                if one
+                else f"versions {done.versions[0]} to {done.versions[-1]} are"
+            )
+            say(f"{name}: {which} no longer kept (revision {done.revision}). Rows deleted: {rows}.")
+        _render_swept(swept)
+
+    emit({"dataset": name, **done.summary(), "files": swept}, render)
+
+
+def _render_swept(swept: Swept) -> None:
+    if swept.deleted:
+        say(f"Files deleted: {swept.deleted:,} ({swept.bytes:,} bytes).")
+    if swept.left:
+        say(f"{swept.left:,} files wait, since somebody is ingesting; the next removal deletes them.")

@@ -56,3 +56,18 @@ def keep(digest: str, files: Sequence[Path]) -> Path:
             remedy="set LDT_DATA_DIR to a folder of yours",
         ) from e
     return target
+
+
+def discard(digest: str) -> int:
+    """Delete the files of a digest; returns how many bytes they had, 0 if there were none.
+
+    Nobody may come to refer to them meanwhile. They are moved away first: what stands under a digest is always whole.
+    """
+    target, away = folder_of(digest), root() / ".discarded"
+    if not target.is_dir():
+        return 0
+    shutil.rmtree(away, ignore_errors=True)  # what an interrupted call left
+    target.rename(away)
+    size = sum(p.stat().st_size for p in away.rglob("*") if p.is_file())
+    shutil.rmtree(away)
+    return size

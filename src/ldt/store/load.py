@@ -38,6 +38,10 @@ OUTCOME_COLUMNS = pa.schema(
 )
 
 
+#: Advisory lock of the file store: shared by those who may come to refer to files in it, alone for who deletes some.
+FILES_LOCK = 0x1D9
+
+
 @dataclass(frozen=True, slots=True)
 class SourceObject:
     """The bytes of one source: SHA-256 digest, the name they were given under, size, and whether the file store has them."""
@@ -174,6 +178,8 @@ def exclusive(conn: psycopg.Connection[Any], dataset_id: int) -> Iterator[None]:
         Conflict: another process is ingesting into it.
     """
     with translated():
+        # Until the end no bytes are deleted that this transaction may come to refer to.
+        conn.execute("SELECT pg_advisory_xact_lock_shared(%s, 0)", (FILES_LOCK,))
         row = conn.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (0x1D7, dataset_id)).fetchone()
     if not row or not row[0]:
         raise Conflict(

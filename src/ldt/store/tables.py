@@ -194,6 +194,14 @@ version_source = Table(
     Column("dataset_id", Integer, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("source_id", Integer, primary_key=True),
+    Column("needed", Boolean),
+)
+
+discarded = Table(
+    "discarded",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("since", _instant()),
 )
 
 outcome = Table(

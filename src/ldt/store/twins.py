@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import psycopg
+from psycopg.errors import ForeignKeyViolation
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -100,7 +103,7 @@ def put_dataset(
         "frequency": description.update_frequency,
         "recipe": Jsonb(recipe),
     }
-    with translated():
+    with translated(), _twin_still_there():
         row = conn.execute(
             "INSERT INTO ldt.dataset (twin_id, name, shape, feature_type, title, description, publisher, licence, licence_uri,"
             " access, personal_data, origin, data_stage, themes, anatomy, dpsir, update_frequency, recipe) VALUES (%(twin)s,"
@@ -121,6 +124,14 @@ def put_dataset(
             remedy=f"give it another name, or remove it first (`ldt dataset rm {name}`)",
         )
     return int(row[0])
+
+
+@contextmanager
+def _twin_still_there() -> Iterator[None]:
+    try:
+        yield
+    except ForeignKeyViolation as e:
+        raise NotFound("the twin was removed while it was written to") from e
 
 
 def twin_id(conn: psycopg.Connection[Any], name: str) -> int:
