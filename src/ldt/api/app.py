@@ -15,6 +15,7 @@ from ldt import __version__
 from ldt.api import errors
 from ldt.api.context import Service
 from ldt.api.datasets import datasets
+from ldt.api.dpsir import dpsir
 from ldt.api.features import features
 from ldt.api.http import PlainAddresses
 from ldt.api.indicators import indicators
@@ -42,6 +43,7 @@ STANDARDS: tuple[Standard, ...] = (
     observations,
     indicators,
     datasets,
+    dpsir,
     vocabularies,
 )
 

@@ -217,6 +217,59 @@ class Chain(Linked):
     arrows: list[dict[str, Any]]
 
 
+class Boxes(_Document):
+    """How many boxes there are, how many are filled, and how many are empty by reason."""
+
+    total: int
+    filled: int
+    empty: dict[str, int]
+
+
+class Box(_Document):
+    """A box of a chain, filled with the current values of a twin or empty and why."""
+
+    id: str
+    role: Literal["D", "P", "S", "I", "R"]
+    title: dict[str, str]
+    indicator: str | None
+    state: Literal[
+        "filled",
+        "insufficient",
+        "not-computable",
+        "suppressed",
+        "not-computed",
+        "not-defined",
+        "no-indicator",
+    ]
+    reason: str | None
+    values: list[dict[str, Any]]
+
+
+class TwinChainList(Linked):
+    """DPSIR chains with the current values of a twin."""
+
+    snapshot: str
+    scheme: str
+    code: str | None
+    period: str | None
+    boxes: Boxes
+    chains: list[dict[str, Any]]
+
+
+class TwinChain(Linked):
+    """A DPSIR chain with the current values of a twin: its boxes, and its arrows with the boxes at their two ends."""
+
+    id: str
+    title: dict[str, str]
+    snapshot: str
+    scheme: str
+    code: str | None
+    period: str | None
+    boxes: Boxes
+    nodes: list[Box]
+    arrows: list[dict[str, Any]]
+
+
 class IndicatorList(Linked):
     """Indicators."""
 

@@ -91,6 +91,7 @@ def _ways(request: Request, twin: str) -> list[links.Link]:
         link(to("api", f="oas31"), "service-desc", OAS31, "OpenAPI 3.1"),
         link(to("api", f="html"), "service-doc", HTML, "What can be asked"),
         link(to("indicators"), "indicators", JSON, "Indicators with values"),
+        link(to("dpsir"), "dpsir", JSON, "Causes and effects: DPSIR chains with current values"),
         link(to("datasets"), "datasets", JSON, "Data sets, their licences, versions and sources"),
         link(to("latest"), "latest", GEOJSON, "Latest value of every station"),
         link(to("datastreams"), "datastreams", JSON, "Datastreams"),

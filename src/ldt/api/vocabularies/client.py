@@ -1,4 +1,4 @@
-"""What the store answers for vocabularies and DPSIR chains. They belong to the service: every twin and caller sees the same."""
+"""What the store answers for vocabularies. They belong to the service: every twin and caller sees the same."""
 
 from __future__ import annotations
 
@@ -21,15 +21,4 @@ def vocabulary(conn: Connection, identifier: str) -> dict[str, Any]:
 def concept(conn: Connection, identifier: str, code: str) -> dict[str, Any]:
     """Return one concept; raises NotFound."""
     (found,) = catalogue.concepts(conn, identifier, code)
-    return found
-
-
-def chains(conn: Connection) -> list[dict[str, Any]]:
-    """Return the DPSIR chains with nodes and links."""
-    return catalogue.dpsir(conn)
-
-
-def chain(conn: Connection, identifier: str) -> dict[str, Any]:
-    """Return one DPSIR chain; raises NotFound."""
-    (found,) = catalogue.dpsir(conn, identifier)
     return found

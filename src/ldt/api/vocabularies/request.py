@@ -13,4 +13,3 @@ TABLE_FORMS = (JSON, HTML, CSV)
 
 VocabularyId = Annotated[str, Path(alias="vocabulary", description="Id of the vocabulary.")]
 Code = Annotated[str, Path(description="Code of the concept.")]
-ChainId = Annotated[str, Path(alias="chain", description="Id of the DPSIR chain.")]

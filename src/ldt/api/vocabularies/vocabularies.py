@@ -1,4 +1,4 @@
-"""`/vocabularies` and `/dpsir`: what the codes mean, with source and how far each was checked."""
+"""`/vocabularies`: what the codes mean, with source and how far each was checked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ldt.api.negotiate import JSON, negotiate
 from ldt.api.parameters import F, only_known
 from ldt.api.respond import Page, answer
 from ldt.api.vocabularies import client
-from ldt.api.vocabularies.request import FORMS, TABLE_FORMS, ChainId, Code, VocabularyId
+from ldt.api.vocabularies.request import FORMS, TABLE_FORMS, Code, VocabularyId
 
 CONFORMANCE: tuple[str, ...] = ()
 
@@ -73,31 +73,4 @@ def concept(request: Request, vocabulary: VocabularyId, code: Code, f: F = None)
         "links": [*links.own(request, chosen, FORMS), *ways],
     }
     page = Page(_say(request, found["label"]), [*_trail(request), (vocabulary, above)])
-    return answer(request, document, chosen, page)
-
-
-@router.get("/dpsir", responses=openapi.says(documents.ChainList, *FORMS))
-def chains(request: Request, f: F = None) -> Response:
-    """The DPSIR chains: driving force, pressure, state, impact, response, and how they are linked."""
-    chosen = negotiate(request, f, FORMS)
-    with connection(request) as conn:
-        found = client.chains(conn)
-    for one in found:
-        ways = [links.link(links.url(request, "dpsir", one["id"]), "item", JSON, _say(request, one["title"]))]
-        # A chain has links of its own, which are arrows, not addresses.
-        one["arrows"] = one.pop("links")
-        one["links"] = ways
-    document = {"chains": found, "links": links.own(request, chosen, FORMS)}
-    return answer(request, document, chosen, Page("DPSIR chains"))
-
-
-@router.get("/dpsir/{chain}", responses=openapi.says(documents.Chain, *FORMS))
-def chain(request: Request, chain: ChainId, f: F = None) -> Response:
-    """One DPSIR chain."""
-    chosen = negotiate(request, f, FORMS)
-    with connection(request) as conn:
-        found = client.chain(conn, chain)
-    arrows = found.pop("links")
-    document = {**found, "arrows": arrows, "links": links.own(request, chosen, FORMS)}
-    page = Page(_say(request, found["title"]), [("DPSIR chains", links.url(request, "dpsir"))])
     return answer(request, document, chosen, page)
