@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
+
+from numpy.typing import NDArray
 
 from ldt.model.snapshot import DatasetVersion
 
@@ -61,6 +64,8 @@ class Coverage:
         steps: number of time steps; 1 where there is no time axis.
         averaging: ISO 8601 duration that one step stands for (`P1D`), None where there is no time axis.
         footprint: WKB of a polygon in EPSG:4326, x = longitude.
+        quality: what was found when it was read: `{bands: {property: {cells, missing, out_of_range, unknown_classes, codes}}}`, each
+            where there is something to tell, and `time` where times were moved to the beginning of their steps.
     """
 
     dataset: DatasetVersion
@@ -74,6 +79,7 @@ class Coverage:
     steps: int
     averaging: str | None
     footprint: bytes
+    quality: dict[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -92,18 +98,36 @@ class Coverage:
             "code": self.code,
             "digest": self.digest,
             "media_type": self.media_type,
-            "bands": [
-                {n: getattr(b, n) for n in ("property", "unit", "dtype", "nodata", "vocabulary")}
-                for b in self.bands
-            ],
-            "grid": {
-                "crs": self.grid.crs,
-                "width": self.grid.width,
-                "height": self.grid.height,
-                "transform": list(self.grid.transform),
-            },
+            "bands": [asdict(b) for b in self.bands],
+            "grid": {**asdict(self.grid), "transform": list(self.grid.transform)},
             "time_first": self.time_first,
             "time_last": self.time_last,
             "steps": self.steps,
             "averaging": self.averaging,
+            "quality": self.quality,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class NewCoverage:
+    """A coverage as harmonise hands it to the store: what is known of it, and its cells, read when they are asked for.
+
+    Attributes:
+        code, bands, grid, time_first, time_last, averaging, footprint, quality: as in :class:`Coverage`.
+        times: the beginning of each step of the time axis, in UTC, ascending; empty where there is none.
+        source_row: the number of its record in its source.
+        read: the cells of (band, step, first row, row after the last), each counted from 0; step 0 where there is no time axis.
+            Two-dimensional, in the band's dtype, x ascending and y descending; may raise `SourceError`.
+    """
+
+    code: str
+    bands: tuple[Band, ...]
+    grid: Grid
+    time_first: datetime | None
+    time_last: datetime | None
+    times: tuple[datetime, ...]
+    averaging: str | None
+    footprint: bytes
+    read: Callable[[int, int, int, int], NDArray[Any]]
+    quality: dict[str, Any] = field(default_factory=dict)
+    source_row: int = 0

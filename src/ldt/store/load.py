@@ -1,7 +1,7 @@
 """Loading: what every ingest of any shape does in its one transaction.
 
 A load either commits as a whole (rows, outcomes, version, revision) or leaves the previous state as it was; readers see the
-one or the other. What differs by shape is in `load_features` and `load_observations`.
+one or the other. What differs by shape is in `load_features`, `load_observations` and `load_coverages`.
 """
 
 from __future__ import annotations
@@ -99,14 +99,18 @@ class Loaded:
 
 
 class Rows(Protocol):
-    """What a load of one shape does with canonical batches."""
+    """What a load of one shape does. What it takes in differs: batches (:class:`BatchRows`), or coverages."""
+
+    def finish(self) -> Changes:
+        """Make what was taken in the new version's rows."""
+        ...
+
+
+class BatchRows(Rows, Protocol):
+    """A load of features or observations, which come in batches."""
 
     def add(self, batch: pa.RecordBatch, source_id: int, datastreams: Sequence[Datastream]) -> None:
         """Take a batch in."""
-        ...
-
-    def finish(self) -> Changes:
-        """Make the batches the new version's rows."""
         ...
 
 

@@ -332,6 +332,7 @@ coverage = Table(
     Column("steps", Integer),
     Column("averaging", Text),
     Column("source_row", BigInteger),
+    Column("quality", JSONB),
 )
 
 run = Table(
