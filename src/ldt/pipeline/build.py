@@ -63,7 +63,7 @@ def build(url: str, path: Path, *, step: Step | None = None, progress: Progress 
             description=manifest.description,
             scale=manifest.scale,
             buffer_m=manifest.buffer_m,
-            manifest=manifest.model_dump(mode="json"),
+            manifest=manifest.model_dump(mode="json", exclude_unset=True),
         )
         for number, entry in enumerate(listed):
             tell(entry.name, number, len(listed) + 1)

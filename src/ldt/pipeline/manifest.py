@@ -6,15 +6,61 @@ from glob import glob
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import orjson
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ldt.errors import NotFound, RecipeError
 from ldt.harmonise.recipe import Recipe, load_recipe
-from ldt.model.dataset import Name, Text
+from ldt.model.dataset import DataStage, DpsirRole, Name, Origin, Text
+from ldt.model.snapshot import Access
+from ldt.settings import shipped
 
 
-class DatasetEntry(BaseModel):
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+#: What a data set need not have.
+_MAY_LACK = frozenset({"description", "licence_uri", "dpsir", "update_frequency"})
+
+
+class Described(_Strict):
+    """What a city states of a data set in place of what its recipe states; see :class:`ldt.model.dataset.DatasetDescription`.
+
+    Another licence without an address of its own has none: the recipe's would be that of another licence.
+    """
+
+    title: Text | None = None
+    description: Text | None = None
+    publisher: str | None = None
+    licence: str | None = None
+    licence_uri: str | None = None
+    access: Access | None = None
+    personal_data: bool | None = None
+    origin: Origin | None = None
+    data_stage: DataStage | None = None
+    themes: list[str] | None = None
+    anatomy: str | None = None
+    dpsir: DpsirRole | None = None
+    update_frequency: str | None = None
+
+    def of(self, recipe: Recipe) -> Recipe:
+        """Return a recipe under this description."""
+        said = {name: getattr(self, name) for name in self.model_fields_set}
+        if "licence" in said:
+            said = {"licence_uri": None, **said}
+        return recipe.model_copy(update=said)
+
+    @model_validator(mode="after")
+    def _nothing_required_is_taken_away(self) -> Described:
+        for name in self.model_fields_set:
+            if getattr(self, name) is None and name not in _MAY_LACK:
+                raise ValueError(f"`{name}` cannot be empty: leave it out to keep what the recipe says")
+        return self
+
+
+class DatasetEntry(_Strict):
     """One data set of a twin.
 
     Attributes:
@@ -22,17 +68,17 @@ class DatasetEntry(BaseModel):
         sources: paths or globs relative to the manifest.
         name: name of the data set, the recipe's own by default; needed where one recipe serves several data sets.
         options: what the reader must know of this delivery (`layer`, `encoding`, `member`), beside what the recipe says.
+        describe: what is stated of the data set in place of what the recipe states (`title`, `licence`, `update_frequency`, …).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     recipe: str
     sources: Annotated[list[str], Field(min_length=1)]
     name: Name | None = None
     options: dict[str, Any] = {}
+    describe: Annotated[Described, Field(default_factory=Described)]
 
 
-class Manifest(BaseModel):
+class Manifest(_Strict):
     """A twin as a city describes it.
 
     Attributes:
@@ -44,8 +90,6 @@ class Manifest(BaseModel):
         areas: schemes of areas to compute them for.
         periods: years, or other periods, to compute them for.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     ldt: Literal[1] = Field(description="Version of the manifest format.")
     twin: Name
@@ -98,7 +142,7 @@ def resolve(manifest: Manifest, folder: Path) -> list[Listed]:
     """
     listed = []
     for entry in manifest.datasets:
-        recipe = load_recipe(entry.recipe, folder).with_options(entry.options)
+        recipe = entry.describe.of(load_recipe(entry.recipe, folder).with_options(entry.options))
         name = entry.name or recipe.name
         listed.append(Listed(name=name, recipe=recipe, paths=_paths(entry, folder, name)))
     names = [d.name for d in listed]
@@ -130,3 +174,18 @@ def _paths(entry: DatasetEntry, folder: Path, name: str) -> list[Path]:
             )
         paths.extend(p for p in found if p not in paths)
     return paths
+
+
+def manifest_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a manifest, from the models above."""
+    schema = Manifest.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "LDT manifest"}
+
+
+def schema_text() -> bytes:
+    """Return what `schemas/manifest.schema.json` holds."""
+    return orjson.dumps(manifest_schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+if __name__ == "__main__":
+    (shipped("schemas") / "manifest.schema.json").write_bytes(schema_text())
