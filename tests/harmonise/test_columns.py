@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
 from ldt.errors import RecipeError
 from ldt.harmonise.columns import INDEX, Mapper
@@ -204,6 +205,40 @@ def test_a_list_column_in_a_slice_of_a_batch_keeps_its_elements() -> None:
     mapped = Mapper({"v": "item"}, unpivot=Unpivot(column="values")).run(records)
     assert mapped.table.column("v").to_pylist() == [2, 3, 4]
     assert mapped.table.column(INDEX).to_pylist() == [0, 0, 1]
+
+
+def test_columns_are_put_under_one_another_record_by_record() -> None:
+    unpivot = Unpivot(columns=["P1", "P2", "humidity"], ordinal="place")
+    mapper = Mapper(
+        {"what": "item_name", "v": "TRY_CAST(item AS DOUBLE)", "who": "id", "n": "place"}, unpivot=unpivot
+    )
+    mapped = mapper.run(batch(id=["a", "b"], p1=["1", "2"], HUMIDITY=["50", None], other=["x", "y"]))
+    # P2 is not there; the others are found whatever their case, and called as the recipe calls them.
+    assert mapped.table.to_pydict() == {
+        "what": ["P1", "humidity", "P1", "humidity"],
+        "v": [1.0, 50.0, 2.0, None],
+        "who": ["a", "a", "b", "b"],
+        "n": [0, 2, 0, 2],
+        "_row": [10, 10, 11, 11],
+        INDEX: [0, 0, 1, 1],
+        "place": [0, 2, 0, 2],
+    }
+    assert mapped.failed == {}
+
+
+def test_columns_of_several_types_are_texts() -> None:
+    mapper = Mapper({"v": "item"}, unpivot=Unpivot(columns=["a", "b"]))
+    assert mapper.run(batch(a=[1, 2], b=["x", None])).table.column("v").to_pylist() == ["1", "x", "2", None]
+    numbers = Mapper({"v": "item"}, unpivot=Unpivot(columns=["a", "b"]))
+    assert numbers.run(batch(a=[1], b=[2])).table.column("v").to_pylist() == [1, 2]
+
+
+def test_unpivot_takes_a_list_or_columns_and_some_must_be_there() -> None:
+    for wrong in ({}, {"column": "a", "columns": ["b"]}):
+        with pytest.raises(ValidationError, match="either `column` or `columns`"):
+            Unpivot.model_validate(wrong)
+    with pytest.raises(RecipeError, match="none of the columns P1, P2"):
+        Mapper({"v": "item"}, unpivot=Unpivot(columns=["P1", "P2"])).run(batch(a=[1]))
 
 
 def test_a_column_that_is_no_list_cannot_be_taken_apart() -> None:

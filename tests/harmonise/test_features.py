@@ -11,7 +11,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyproj import CRS
+from pyproj import CRS, Geod, Transformer
 
 from ldt.axis import AxisOrder
 from ldt.errors import CheckError, LdtError, RecipeError
@@ -191,6 +191,51 @@ def test_repeats_and_contradictions_within_a_batch_across_batches_and_across_sou
     assert told(again) == [(0, "duplicate", "duplicate")]
     assert again.outcomes[0].message == "repeats record 4 of an earlier source"
     assert [f["fid"] for f in features(again)] == ["3"]
+
+
+def test_several_records_of_one_object_repeat_it_where_the_rest_of_a_record_is_not_kept() -> None:
+    source = batch(code=["1", "1", "1"], name=["a", "a", "b"], value=["5", "6", "7"])
+    kept = one(recipe(), source)
+    assert kept.tally.reasons == {"rejected:id-conflict": 2}
+    left_out = one(recipe(raw=False), source)
+    assert (left_out.tally.accepted, left_out.tally.duplicate) == (1, 1)
+    assert left_out.tally.reasons == {
+        "duplicate:duplicate": 1,
+        "rejected:id-conflict": 1,
+    }  # the third has another name
+    assert [f["raw"] for f in features(left_out)] == [None]
+
+
+def test_the_geometry_is_the_cell_that_a_code_names() -> None:
+    made = recipe(
+        cell="grid",
+        columns={"scheme": "'grid-1km'", "code": "grid"},
+        id={"local_id": "grid", "stability": "source"},
+    )
+    x, y = Transformer.from_crs(4326, 3035, always_xy=True).transform(6.9583, 50.9413)
+    code = f"CRS3035RES1000mN{int(y // 1000) * 1000}E{int(x // 1000) * 1000}"
+    records = batch(grid=[code, "1kmN9E", None]).records.drop_columns(["geometry"])
+    chunk = one(made, Batch(records, None), selection=COLOGNE)
+    (feature,) = features(chunk)
+    shape = shapely.from_wkb(feature["geometry"])
+    assert shape.contains(shapely.Point(6.9583, 50.9413))
+    assert abs(Geod(ellps="GRS80").geometry_area_perimeter(shape)[0]) == pytest.approx(1e6, rel=1e-3)
+    told = {o.row: (o.reason, o.message) for o in chunk.outcomes}
+    assert told[1][0] == "bad-cell"
+    assert "'1kmN9E'" in told[1][1]
+    assert told[2][0] == "no-geometry"
+
+
+def test_a_cell_far_away_is_outside_and_never_taken_for_swapped_axes() -> None:
+    made = recipe(
+        cell="grid", columns={"scheme": "'g'", "code": "grid"}, id={"local_id": "grid", "stability": "source"}
+    )
+    # Northing and easting exchanged: a place in the Atlantic, which the twin does not hold.
+    x, y = (int(v // 1000) for v in Transformer.from_crs(4326, 3035, always_xy=True).transform(6.96, 50.94))
+    chunk = one(
+        made, Batch(batch(grid=[f"1kmN{x}E{y}"]).records.drop_columns(["geometry"]), None), selection=COLOGNE
+    )
+    assert (chunk.tally.outside, chunk.tally.repaired) == (1, 0)
 
 
 def test_another_place_or_raw_content_is_a_contradiction_not_a_repeat() -> None:

@@ -402,6 +402,20 @@ def day_batch(*lists: list[str | None] | None, dates: Sequence[int] | None = Non
     return batch(station="A", t=starts, values=pa.array(list(lists), pa.list_(pa.string())))
 
 
+def test_messages_of_columns_put_under_one_another_name_the_column() -> None:
+    made = recipe(
+        unpivot={"columns": ["P1", "P2"]}, observed_property="CASE item_name WHEN 'P1' THEN 'PM10' ELSE 'PM2.5' END",
+        value="item::DOUBLE", missing="item IS NULL",
+    )  # fmt: skip
+    chunks, tally = run(made, batch(station="A", t=hours(0, 1, 2), P1=["1", "x", None], P2=["2", "3", None]))
+    assert [(r["source_row"], r["value"]) for r in rows(chunks)] == [(0, 1.0), (0, 2.0), (1, 3.0)]
+    assert (tally.accepted, tally.repaired, tally.derived, tally.missing) == (2, 1, 5, 2)
+    (told,) = [o for c in chunks for o in c.outcomes]
+    assert (told.reason, told.row) == ("partial", 1)
+    assert "P1 = 'x'" in told.message
+    assert "P2" not in told.message
+
+
 def test_a_list_becomes_rows_counted_apart() -> None:
     chunks, tally = run(days(), day_batch(["1", "2", "-999"], ["3", "-999", "5"]))
     assert [(r["source_row"], r["time"].day, r["time"].hour, r["value"]) for r in rows(chunks)] == [

@@ -142,14 +142,20 @@ def test_several_geometries(tmp_path: Path, rows: Rows) -> None:
     path = collection(tmp_path / "a.gml", site("s1", second))
     (row,) = rows("gml", path)
     assert shapely.from_wkb(row["geometry"]).wkt == "POINT (50.9 6.9)"
+    assert row["_geometry"] == "geometry"
     assert json.loads(row["raw"]) == {
         "extent": "LINESTRING (1 2, 3 4)",
         "extent/@srsName": "urn:ogc:def:crs:EPSG::25832",
     }
     (row,) = rows("gml", path, geometry="extent")
     assert shapely.from_wkb(row["geometry"]).wkt == "LINESTRING (1 2, 3 4)"
+    assert row["_geometry"] == "extent"
     assert json.loads(row["raw"])["geometry"] == "POINT (50.9 6.9)"
-    assert rows("gml", path, geometry="no")[0]["geometry"] is None
+    assert (
+        rows("gml", path, geometry="extent|geometry")[0]["_geometry"] == "geometry"
+    )  # the first that stands there
+    (row,) = rows("gml", path, geometry="no")
+    assert (row["geometry"], row["_geometry"]) == (None, None)
 
 
 def test_origin_of_a_grid_is_no_place(tmp_path: Path, rows: Rows) -> None:

@@ -33,6 +33,12 @@ def test_every_column_is_text(tmp_path: Path, rows: Rows) -> None:
     assert {r["_malformed"] for r in got} == {None}
 
 
+def test_the_mark_that_dos_ends_a_text_with_is_no_row(tmp_path: Path, rows: Rows) -> None:
+    path = write(tmp_path / "a.csv", "a,b\r\n1,2\r\n\x1a")
+    assert [(r["a"], r["_malformed"]) for r in rows("table", path)] == [("1", None)]
+    assert describe(path).layers[0].count == 1
+
+
 @pytest.mark.parametrize("block", [100, 4_000_000])
 def test_malformed_rows_stay_in_their_places(
     tmp_path: Path, rows: Rows, monkeypatch: pytest.MonkeyPatch, block: int

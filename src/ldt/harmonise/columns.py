@@ -19,16 +19,14 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ldt.errors import RecipeError
 from ldt.harmonise.recipe import Unpivot
+from ldt.harmonise.unpivot import elements
 from ldt.sources.source import ROW
 
 #: Position of a row's record in its batch, from 0; it tells apart rows that one record became.
 INDEX = "_index"
-#: The element of an unpivoted list, as SQL sees it.
-ITEM = "item"
 
 #: Memory that the expressions of one mapper may take.
 MEMORY_LIMIT = "1GB"
@@ -87,8 +85,8 @@ class Mapper:
 
     Args:
         expressions: canonical name → DuckDB SQL expression over the source's columns.
-        unpivot: where one record becomes several rows; SQL then sees the element as `item` and its place, from 0, under
-            the name that `unpivot.ordinal` gives.
+        unpivot: where one record becomes several rows; SQL then sees the element as `item` (and the column that it comes
+            from as `item_name`) and its place, from 0, under the name that `unpivot.ordinal` gives.
 
     Raises:
         RecipeError: an expression is not one SQL expression; names the canonical column, the text and the reason.
@@ -135,22 +133,12 @@ class Mapper:
         if self._unpivot is None:
             index = pa.array(np.arange(records.num_rows, dtype=np.int64))
             return index, None, pa.table({c: records.column(c) for c in binding.inputs} or {INDEX: index})
-        lists = _list_column(records, self._unpivot.column)
-        index = pc.list_parent_indices(lists).cast(pa.int64())
-        # The place of each element is its distance from the first row of the same record.
-        parents = index.to_numpy()
-        first = (
-            np.flatnonzero(np.r_[True, parents[1:] != parents[:-1]])
-            if len(parents)
-            else np.empty(0, np.int64)
-        )
-        ordinal = pa.array(np.arange(len(parents)) - np.repeat(first, np.diff(np.r_[first, len(parents)])))
-        columns = {c: records.column(c).take(index) for c in binding.inputs if c in records.schema.names}
-        return (
-            index,
-            ordinal,
-            pa.table({ITEM: pc.list_flatten(lists), self._unpivot.ordinal: ordinal, **columns}),
-        )
+        found = elements(records, self._unpivot)
+        columns = {
+            c: records.column(c).take(found.index) for c in binding.inputs if c in records.schema.names
+        }
+        view = pa.table({**found.items, self._unpivot.ordinal: found.ordinal, **columns})
+        return found.index, found.ordinal, view
 
     def _evaluate(
         self, binding: _Binding, view: pa.Table
@@ -202,9 +190,9 @@ class Mapper:
             or {INDEX: pa.array([], pa.int64())}
         )
         if self._unpivot is not None:
-            item = _list_column(schema.empty_table(), self._unpivot.column).type.value_type
-            empty = empty.append_column(ITEM, pa.array([], item))
-            empty = empty.append_column(self._unpivot.ordinal, pa.array([], pa.int64()))
+            found = elements(schema.empty_table(), self._unpivot)
+            for name, column in {**found.items, self._unpivot.ordinal: found.ordinal}.items():
+                empty = empty.append_column(name, column)
         for expression, sql in zip(self._expressions, binding.sql, strict=True):
             self._check_binds(expression, sql, empty, schema)
         return binding
@@ -332,18 +320,6 @@ def _resolve_helpers(expression: _Expression, known: dict[str, str]) -> tuple[st
         put = "NULL::VARCHAR" if column is None else '"' + column.replace('"', '""') + '"'
         sql = sql[:start] + put.encode() + sql[end:]
     return sql.decode(), chosen
-
-
-def _list_column(records: pa.RecordBatch | pa.Table, column: str) -> pa.Array:
-    if column not in records.schema.names:
-        raise RecipeError(
-            f"unpivot: the source has no column {column!r}",
-            remedy=f"it has: {', '.join(records.schema.names)}",
-        )
-    lists = records.column(column)
-    if not (pa.types.is_list(lists.type) or pa.types.is_large_list(lists.type)):
-        raise RecipeError(f"unpivot: column {column!r} is of type {lists.type}, not a list")
-    return lists
 
 
 def _wrong(name: str, sql: str, why: str, remedy: str | None = None) -> RecipeError:

@@ -138,6 +138,7 @@ def judge(
     selection: BaseGeometry | None = None,
     country: str | None = None,
     because: str | None = None,
+    certain: bool = False,
 ) -> CrsJudgement:
     """Judge the CRS and axis order of a source by a sample of its geometries.
 
@@ -147,6 +148,8 @@ def judge(
         selection: polygon of the twin in EPSG:4326, x = longitude.
         country: ISO 3166 code of where the data must lie.
         because: the recipe's reason, where it overrides the source.
+        certain: the declared order is beyond doubt (the code of a grid cell says which number is the northing): it is never
+            exchanged.
 
     Raises:
         CheckError: no CRS is known, or the coordinates are not possible in it, or not where they must be.
@@ -165,6 +168,8 @@ def judge(
     as_xy = _boxes(crs, bounds, AxisOrder.XY)
     as_yx = _boxes(crs, bounds, AxisOrder.YX)
     places = _places(crs, selection, country)
+    if certain:
+        as_xy = as_yx = as_xy if declared.order is AxisOrder.XY else as_yx
     found, expected, both = _decide(declared.order, as_xy, as_yx, places)
     if found is None:
         raise _refusal(declared, bounds, places)
@@ -180,7 +185,7 @@ def judge(
         declared=declared,
         found=found,
         repaired=repaired,
-        reason=_reason(declared, found, expected, both),
+        reason=_reason(declared, found, expected, both and not certain),
         expected=expected,
         because=because,
         **operation,

@@ -4,7 +4,7 @@ What happens to a record is decided in this order, and the first decision stands
 
 1. `rejected: malformed`: the reader could not take it apart.
 2. `outside: not-selected`: the recipe's `where` is not true for it.
-3. `rejected`: its geometry cannot be used (`no-geometry`, `bad-geometry`, `impossible-coordinates`, `invalid-geometry`).
+3. `rejected`: its geometry cannot be used (`bad-cell`, `no-geometry`, `bad-geometry`, `impossible-coordinates`, `invalid-geometry`).
 4. `outside: outside`: it does not intersect the twin's selection.
 5. `rejected`: `bad-value` (an expression failed), `missing-id`, `missing-value`, `naive-time`, `schema`.
 6. `duplicate`: its key was there before with equal content; `rejected: id-conflict`: with other content.
@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import shapely
 
 from ldt.errors import LdtError, RecipeError
+from ldt.harmonise.cells import GRID_CRS, squares
 from ldt.harmonise.chunk import Chunk, Context
 from ldt.harmonise.columns import Mapped, Mapper
 from ldt.harmonise.content import UNIT, First, SeenKeys, digests, raw_record, shown
@@ -115,7 +116,7 @@ class FeatureHarmoniser:
         mapped = self._mapper.run(records)
         fate = _Fate(np.ones(records.num_rows, dtype=bool))
         self._select(records, mapped, fate)
-        checked = self._check_geometry(batch, fate, judgements)
+        checked = self._check_geometry(self._with_cells(batch, mapped, fate), fate, judgements)
         positions = np.flatnonzero(fate.alive)
         features, kept = self._features(records, mapped, checked, positions, fate)
         chunk = Chunk(features=features, crs=[j.entry() for c, j in judgements.items() if c not in met])
@@ -142,6 +143,20 @@ class FeatureHarmoniser:
             fate.outside.add(~wanted & fate.alive, "not-selected", "the recipe's `where` is not true for it")
             fate.settle()
 
+    def _with_cells(self, batch: Batch, mapped: Mapped, fate: _Fate) -> Batch:
+        """Return the batch with the cells of the grid for its geometry, where the recipe makes it of their codes."""
+        if self._mapping.cell is None:
+            return batch
+        polygons, problems = squares(_array(mapped.table.column("cell")))
+        bad = np.zeros(len(polygons), dtype=bool)
+        bad[list(problems)] = True
+        fate.rejected.add(bad & fate.alive, "bad-cell", problems.__getitem__)
+        fate.settle()
+        records = batch.records
+        if GEOMETRY in records.schema.names:
+            records = records.drop_columns([GEOMETRY])
+        return Batch(records.append_column(GEOMETRY, polygons), GRID_CRS)
+
     def _check_geometry(
         self, batch: Batch, fate: _Fate, judgements: dict[DeclaredCrs | None, CrsJudgement]
     ) -> Checked:
@@ -156,6 +171,7 @@ class FeatureHarmoniser:
                     selection=self._context.selection,
                     country=source.country,
                     because=source.crs_because,
+                    certain=self._mapping.cell is not None,
                 )
             return judgements[batch.crs]
 
@@ -271,12 +287,17 @@ class FeatureHarmoniser:
     ) -> dict[str, pa.Array]:
         """Return `properties` and `raw`: what canonical columns took, and what they did not."""
         own = {name: columns[name] for name in self._mapping.columns}
-        rest = {
-            name: records.column(name) if take is None else records.column(name).take(take)
-            for name in records.schema.names
-            if name not in _HIDDEN and not name.startswith("_") and name not in self._mapper.used
-        }
-        raw = records.column(RAW).cast(pa.string()) if RAW in records.schema.names else None
+        rest = (
+            {}
+            if not self._mapping.raw
+            else {
+                name: records.column(name) if take is None else records.column(name).take(take)
+                for name in records.schema.names
+                if name not in _HIDDEN and not name.startswith("_") and name not in self._mapper.used
+            }
+        )
+        has_raw = self._mapping.raw and RAW in records.schema.names
+        raw = records.column(RAW).cast(pa.string()) if has_raw else None
         if raw is not None and take is not None:
             raw = raw.take(take)
         if self._type.open:
@@ -380,6 +401,7 @@ def _expressions(recipe: Recipe) -> dict[str, str]:
         "valid_from": mapping.valid_from,
         "valid_to": mapping.valid_to,
         "where": mapping.where,
+        "cell": mapping.cell,
     }
     taken = set(others) & set(mapping.columns)
     if taken:

@@ -84,6 +84,8 @@ class FeatureMapping(_Strict):
         where: SQL; records for which it is not true are `outside`.
         geometry: whether a record must have a geometry, may have one, or has none.
         cell: SQL of a code of the reference grid (`1kmN3210E4321`, `CRS3035RES1000mN3210000E4321000`); the geometry is that cell.
+        raw: whether what no column took is kept with the feature. `false` where several records tell of one object (the rows
+            of a sensor all name its place): the first is the feature, the others repeat it.
     """
 
     type: str
@@ -96,18 +98,28 @@ class FeatureMapping(_Strict):
     where: Sql | None = None
     geometry: Literal["required", "optional", "none"] = "required"
     cell: Sql | None = None
+    raw: bool = True
 
 
 class Unpivot(_Strict):
-    """One record becomes several rows: a list column is taken apart.
+    """One record becomes several rows: a list column is taken apart, or several columns are put under one another.
 
     Attributes:
         column: the list; SQL sees the element as `item`.
-        ordinal: name under which SQL sees the element's place, from 0.
+        columns: the columns instead; SQL sees the value as `item` and the name of its column, as it is written here, as
+            `item_name`. Columns that a source does not have are passed over. Where types differ, values are texts.
+        ordinal: name under which SQL sees the element's place in the list, or in `columns`, from 0.
     """
 
-    column: str
+    column: str | None = None
+    columns: list[str] = []
     ordinal: str = "ordinal"
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Unpivot:
+        if (self.column is None) == (not self.columns):
+            raise ValueError("`unpivot` takes either `column` or `columns`")
+        return self
 
 
 class ObservationMapping(_Strict):

@@ -14,6 +14,7 @@ import pyarrow as pa
 from ldt.harmonise.chunk import Chunk
 from ldt.harmonise.columns import INDEX, Mapped, Mapper
 from ldt.harmonise.recipe import Unpivot
+from ldt.harmonise.unpivot import element, sources
 from ldt.model.outcome import Outcome, RecordOutcome
 from ldt.sources.source import GEOMETRY, MALFORMED, RAW, ROW
 
@@ -83,12 +84,12 @@ class Records:
         parts = [
             f"{column} = {_short(self.batch.column(column)[record].as_py())}"
             for column in self._mapper.uses(name)
-            if self.unpivot is None or column != self.unpivot.column
+            if self.unpivot is None or column not in sources(self.unpivot)
         ]
         if self.unpivot is not None:
             place = int(self.mapped.table.column(self.unpivot.ordinal)[row].as_py())
-            element = self.batch.column(self.unpivot.column)[record][place].as_py()
-            parts.append(f"{self.unpivot.column}[{place}] = {_short(element)}")
+            name_of, value = element(self.batch, self.unpivot, record, place)
+            parts.append(f"{name_of} = {_short(value)}")
         return f"({', '.join(parts)})" if parts else "(a constant)"
 
     def failure(self, row: int, name: str) -> str:
@@ -160,7 +161,7 @@ def _judge(records: Records, record: int, count: dict[State, int], rows: list[in
             None,
         )
     if not sum(count.values()):
-        column = records.unpivot.column if records.unpivot else ""
+        column = ", ".join(sources(records.unpivot)) if records.unpivot else ""
         return record, Outcome.REJECTED, "bad-value", f"{column} holds no list of values", None
     bad = [row for row in rows if records.state[row] == State.REJECTED]
     repeats = [row for row in rows if records.state[row] == State.DUPLICATE]

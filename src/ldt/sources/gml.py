@@ -50,6 +50,8 @@ SUFFIXES = (".gml", ".xml")
 
 GML_ID = "gml_id"
 TYPE = "_type"
+#: Path of the property that the record's geometry comes from, where a feature has several.
+GEOMETRY_PATH = "_geometry"
 BATCH_FEATURES = 2_000
 
 
@@ -77,12 +79,12 @@ class GmlReader:
         """Yield the features, each batch of one CRS; `_row` counts all members, also those of types not asked for."""
         chosen = check_options(GmlOptions, options, "gml")
         names = list(chosen.paths)
-        reserved = {GML_ID, TYPE}
+        reserved = {GML_ID, TYPE, GEOMETRY_PATH}
         if column_names(names) != names or reserved & set(names):
             raise RecipeError(
                 "a column's name is reserved or there twice",
                 where="option `paths`",
-                remedy="call it something else than _row, _file, _type, gml_id, geometry, raw",
+                remedy="call it something else than _row, _file, _type, _geometry, gml_id, geometry, raw",
             )
         reading = _Reading(
             file=path.name,
@@ -154,6 +156,7 @@ class _Reading:
     wkb: list[bytes | None] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
     malformed: list[str | None] = field(default_factory=list)
+    geometry_paths: list[str | None] = field(default_factory=list)
     located: bool = False
 
     def add(self, row: int, feature: Any, collection_srs: str | None) -> Iterator[Batch]:
@@ -187,6 +190,7 @@ class _Reading:
         self.wkb.append(wkb)
         self.raw.append(orjson.dumps(walk.raw).decode())
         self.malformed.append(problem)
+        self.geometry_paths.append("/".join(chosen.place.path[:-1]) if chosen is not None else None)
         if len(self.rows) >= BATCH_FEATURES:
             yield from self.flush()
 
@@ -198,6 +202,7 @@ class _Reading:
             ROW: pa.array(self.rows, pa.int64()),
             GML_ID: pa.array(self.ids, pa.string()),
             TYPE: pa.array(self.types, pa.string()),
+            GEOMETRY_PATH: pa.array(self.geometry_paths, pa.string()),
         }
         for i, (name, path) in enumerate(zip(self.names, self.paths, strict=True)):
             kind = pa.list_(pa.string()) if path.many else pa.string()
@@ -207,7 +212,16 @@ class _Reading:
         columns[MALFORMED] = pa.array(self.malformed, pa.string())
         batch = Batch(pa.RecordBatch.from_pydict(columns), self.crs)
         self.crs, self.located = None, False
-        for column in (self.rows, self.ids, self.types, self.values, self.wkb, self.raw, self.malformed):
+        for column in (
+            self.rows,
+            self.ids,
+            self.types,
+            self.values,
+            self.wkb,
+            self.raw,
+            self.malformed,
+            self.geometry_paths,
+        ):
             column.clear()
         yield batch
 

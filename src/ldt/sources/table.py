@@ -42,6 +42,8 @@ _DELIMITERS = ",;\t|"
 _HEADER_BYTES = 1024**2
 #: Bytes parsed at once; it bounds the memory, and the longest row.
 _BLOCK = 4 * 1024**2
+#: Programs of DOS close a text with it (0x1A); it is no row.
+_END_OF_FILE = "\x1a"
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 
 
@@ -183,6 +185,8 @@ def _blocks(path: Path, options: TableOptions, names: list[str], delimiter: str)
     headers = 1 if options.header else 0
 
     def keep(row: pa.csv.InvalidRow) -> str:
+        if row.text.strip() == _END_OF_FILE:
+            return "skip"
         malformed[row.number - 1 - headers - options.skip] = row
         return "skip"
 
