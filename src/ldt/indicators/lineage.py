@@ -322,8 +322,13 @@ def _streams(
         if stations
         else [value]
     )
+    # A window that ends in the period may begin before it: then the series says what was read.
     used = {
-        (s["dataset"], s["datastream"]): (v["period_start"], v["period_end"])
+        (s["dataset"], s["datastream"]): (
+            [parse_instant(text) for text in s["read"]]
+            if "read" in s
+            else [v["period_start"], v["period_end"]]
+        )
         for v in behind
         for s in v["quality"].get("series", [])
         if s["used"]

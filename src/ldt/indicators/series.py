@@ -5,11 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any, Protocol, TypeVar
 
 import psycopg
-from sqlalchemy import BigInteger, FromClause, Integer, Select, and_, cast, column, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    and_,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, INTERVAL, TIMESTAMP
 
 from ldt.errors import UsageError
@@ -17,7 +29,7 @@ from ldt.indicators.request import resolve, rows
 from ldt.model.snapshot import DatasetVersion, Snapshot
 from ldt.store import tables as t
 from ldt.store import visible
-from ldt.timerange import parse_duration, parse_zone
+from ldt.timerange import format_offset, parse_duration, parse_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +40,7 @@ class Series:
         id: its number in the database.
         code: its code in its data set.
         thing: code of the station.
-        zone: the fixed zone in which its days begin; UTC where the source names a zone with summer time.
+        zone: the zone in which its periods and days begin.
     """
 
     id: int
@@ -37,7 +49,7 @@ class Series:
     observed_property: str
     unit: str
     averaging: str
-    zone: timezone
+    zone: tzinfo
     dataset: DatasetVersion
 
     @property
@@ -110,9 +122,21 @@ class Count:
 
 
 def find(
-    conn: psycopg.Connection[Any], snapshot: Snapshot, observed_property: str | None = None
+    conn: psycopg.Connection[Any],
+    snapshot: Snapshot,
+    properties: Sequence[str] = (),
+    *,
+    summer_time: bool = False,
 ) -> list[Series]:
-    """Return the datastreams that a snapshot sees, of one observed property or of all, in a stable order."""
+    """Return the datastreams that a snapshot sees, in a stable order.
+
+    Args:
+        conn: a connection in the transaction in which the snapshot was resolved.
+        snapshot: the state to read.
+        properties: observed properties; all of them if none is named.
+        summer_time: whether a series whose source names a zone with summer time keeps it, so that its days are those of
+            the clocks, some of 23 and 25 hours. Else it is taken as UTC, in which all have 24.
+    """
     datasets = snapshot.of_shape("observation")
     by_id = {d.dataset_id: d for d in datasets}
     d, s = t.datastream.c, t.datastream_state.c
@@ -133,8 +157,8 @@ def find(
         .where(visible.datastream_states(snapshot, datasets))
         .order_by(d.thing, d.observed_property, d.dataset_id, d.code)
     )
-    if observed_property is not None:
-        statement = statement.where(d.observed_property == observed_property)
+    if properties:
+        statement = statement.where(d.observed_property.in_(list(properties)))
     return [
         Series(
             id=r["id"],
@@ -143,7 +167,7 @@ def find(
             observed_property=r["observed_property"],
             unit=r["unit"],
             averaging=r["averaging"],
-            zone=fixed_zone(r["zone"]),
+            zone=parse_zone(r["zone"]) if summer_time else fixed_zone(r["zone"]),
             dataset=by_id[r["dataset_id"]],
         )
         for r in rows(conn, statement)
@@ -182,7 +206,7 @@ def count(
             wanted.append(Count(s, text, period.start, period.end))
     if not wanted:
         return wanted
-    unit, obs, joined = _joined(snapshot, wanted)
+    unit, obs, joined = observed(snapshot, wanted)
     begins = func.date_bin(unit.c.step, obs.c.time, unit.c.start)
     grouped = (unit.c.ordinal, obs.c.validity, obs.c.verification)
     statement = joined.add_columns(
@@ -225,7 +249,7 @@ def _count_intervals(
     """Count the intervals that have a valid value, one by one: only for series that can have several in one."""
     if not wanted:
         return
-    unit, obs, joined = _joined(snapshot, wanted)
+    unit, obs, joined = observed(snapshot, wanted)
     begins = func.date_bin(unit.c.step, obs.c.time, unit.c.start)
     statement = (
         joined.add_columns(func.count(begins.distinct()).label("filled"))
@@ -238,31 +262,54 @@ def _count_intervals(
         wanted[r["ordinal"] - 1].n_filled = r["filled"]
 
 
-def _joined(snapshot: Snapshot, wanted: list[Count]) -> tuple[FromClause, FromClause, Select[Any]]:
-    """Return the units (series and period), the observations, and their join as a query of `ordinal`, from 1."""
+def units(wanted: Sequence[Count]) -> FromClause:
+    """Return what is wanted as rows: `ordinal` (from 1), `datastream_id`, `start`, `end`, `step` and `zone` (its SQL name)."""
     instants = ARRAY(TIMESTAMP(timezone=True))
-    unit = (
+    return (
         func.unnest(
             cast([w.series.id for w in wanted], ARRAY(Integer)),
             cast([w.start for w in wanted], instants),
             cast([w.end for w in wanted], instants),
             cast([w.series.step for w in wanted], ARRAY(INTERVAL)),
+            cast([_sql_zone(w.series.zone) for w in wanted], ARRAY(Text)),
         )
         .table_valued(
             column("datastream_id", Integer),
-            column("start"),
-            column("end"),
-            column("step"),
+            column("start", TIMESTAMP(timezone=True)),
+            column("end", TIMESTAMP(timezone=True)),
+            column("step", INTERVAL),
+            column("zone", Text),
             with_ordinality="ordinal",
             name="unit",
         )
         .render_derived()
     )
+
+
+def _sql_zone(zone: tzinfo) -> str:
+    """The name of a zone for PostgreSQL; of a fixed one as POSIX has it, in which the sign says the opposite."""
+    if not isinstance(zone, timezone):
+        return str(zone)
+    offset = format_offset(zone)
+    return offset if offset == "UTC" else f"<{offset}>{'+' if offset[0] == '-' else '-'}{offset[1:]}"
+
+
+def observed(
+    snapshot: Snapshot, wanted: Sequence[Count], before: timedelta = timedelta(0)
+) -> tuple[FromClause, FromClause, Select[Any]]:
+    """Return the units, the observations, and their join as a query of `ordinal`.
+
+    Args:
+        snapshot: the state to read.
+        wanted: series and periods, not empty.
+        before: how much is read before each period, beyond it.
+    """
+    unit = units(wanted)
     used = {w.series.dataset.name: w.series.dataset for w in wanted}
     obs = visible.observations(snapshot, list(used.values()))
     mine = and_(
         obs.c.datastream_id == unit.c.datastream_id,
-        obs.c.time >= unit.c.start,
+        obs.c.time >= unit.c.start - literal(before, INTERVAL),
         obs.c.time < unit.c.end,
     )
     statement = (
@@ -271,14 +318,33 @@ def _joined(snapshot: Snapshot, wanted: list[Count]) -> tuple[FromClause, FromCl
         .join(obs, mine)
         # Constants, so that the planner leaves the other years' partitions alone.
         .where(
-            obs.c.time >= literal(min(w.start for w in wanted)),
+            obs.c.time >= literal(min(w.start for w in wanted) - before),
             obs.c.time < literal(max(w.end for w in wanted)),
         )
     )
     return unit, obs, statement
 
 
-def best(counts: Sequence[Count], averaging: Sequence[str]) -> Count:
+class Candidate(Protocol):
+    """What is known of one of the series that can speak for a station."""
+
+    @property
+    def series(self) -> Series:
+        """The series."""
+
+    @property
+    def n_valid(self) -> int:
+        """Number of its valid values."""
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the expected values that are there and valid."""
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+def best(counts: Sequence[C], averaging: Sequence[str]) -> C:
     """Return the series that speaks for a station: the preferred averaging that has valid data, then the best coverage.
 
     Args:
