@@ -159,6 +159,8 @@ def test_calendar_durations_follow_the_wall_clock() -> None:
         ("2013-12", utc(2013, 11, 30, 23), utc(2013, 12, 31, 23)),
         ("2012-02-29", utc(2012, 2, 28, 23), utc(2012, 2, 29, 23)),
         ("2013-01-01/2014-01-01", utc(2012, 12, 31, 23), utc(2013, 12, 31, 23)),
+        ("2013-01-01T00", utc(2012, 12, 31, 23), utc(2013, 1, 1)),
+        ("2013-05-01T23", utc(2013, 5, 1, 22), utc(2013, 5, 1, 23)),
     ],
 )
 def test_periods_begin_at_midnight_of_the_zone(text: str, start: datetime, end: datetime) -> None:
@@ -171,6 +173,11 @@ def test_a_period_in_a_zone_with_summer_time() -> None:
     assert parse_period("2014-03-30", BERLIN).end - parse_period("2014-03-30", BERLIN).start == timedelta(
         hours=23
     )
+    # The clocks go from two to three, and back from three to two.
+    with pytest.raises(UsageError, match="2014-03-30 has no 02:00"):
+        parse_period("2014-03-30T02", BERLIN)
+    october = parse_period("2014-10-26T02", BERLIN)
+    assert (october.start, october.end) == (utc(2014, 10, 26), utc(2014, 10, 26, 1))
 
 
 @pytest.mark.parametrize(
@@ -180,6 +187,9 @@ def test_a_period_in_a_zone_with_summer_time() -> None:
         ("13", "not a period"),
         ("2013-13", "not in the calendar"),
         ("2013-02-30", "not in the calendar"),
+        ("2013T10", "not a period"),
+        ("2013-05-01T24", "not in the calendar"),
+        ("2013-05-01T10/2013-05-02T10", "both ends must be days"),
         ("2013/2014", "both ends must be days"),
         ("2013-01-01/2013-01-01", "empty"),
         ("2013-01-02/2013-01-01", "empty"),

@@ -29,7 +29,7 @@ _DURATION = re.compile(
     r"P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?"
     r"(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d{1,6})?)S)?)?"
 )
-_PERIOD = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
+_PERIOD = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}))?)?)?")
 _EXAMPLE = "write it like 2013-01-30T01:00:00Z or 2013-01-30T01:00:00+01:00"
 
 
@@ -277,8 +277,8 @@ def parse_period(text: str, zone: tzinfo) -> Period:
     """Return the period that a text names, its days beginning at midnight in `zone`.
 
     Args:
-        text: a year (`2013`), a month (`2013-05`), a day (`2013-05-01`), or two days (`2013-01-01/2014-01-01`), the
-            second not included.
+        text: a year (`2013`), a month (`2013-05`), a day (`2013-05-01`), an hour (`2013-05-01T10`), or two days
+            (`2013-01-01/2014-01-01`), the second not included.
         zone: zone of the midnights; for air quality the fixed zone of the station.
 
     Raises:
@@ -288,7 +288,10 @@ def parse_period(text: str, zone: tzinfo) -> Period:
     first, slash, last = value.partition("/")
     start, step = _calendar(first, text)
     if not slash:
-        return Period(value, _midnight(start, zone, text), _midnight(step.after(start), zone, text))
+        begin = _instant(start, zone, text)
+        if step.microseconds:  # an hour passes, whatever the clocks do meanwhile
+            return Period(value, begin, begin + timedelta(microseconds=step.microseconds))
+        return Period(value, begin, _instant(step.after(start), zone, text))
     if "/" in last:
         raise UsageError(f"{text!r} has more than two ends", where="period", remedy="write start/end")
     end, end_step = _calendar(last, text)
@@ -302,7 +305,7 @@ def parse_period(text: str, zone: tzinfo) -> Period:
             where="period",
             remedy="the end is not included",
         )
-    return Period(value, _midnight(start, zone, text), _midnight(end, zone, text))
+    return Period(value, _instant(start, zone, text), _instant(end, zone, text))
 
 
 def _calendar(text: str, whole: str) -> tuple[datetime, Duration]:
@@ -311,22 +314,25 @@ def _calendar(text: str, whole: str) -> tuple[datetime, Duration]:
         raise UsageError(
             f"{whole!r} is not a period",
             where="period",
-            remedy="write 2013, 2013-05, 2013-05-01 or 2013-01-01/2014-01-01",
+            remedy="write 2013, 2013-05, 2013-05-01, 2013-05-01T10 or 2013-01-01/2014-01-01",
         )
-    year, month, day = match.groups()
+    year, month, day, hour = match.groups()
     try:
-        moment = datetime(int(year), int(month or 1), int(day or 1))  # noqa: DTZ001 a calendar day, its zone comes later
+        moment = datetime(int(year), int(month or 1), int(day or 1), int(hour or 0))  # noqa: DTZ001 a calendar day, its zone comes later
     except ValueError as e:
         raise UsageError(f"{whole!r} is not in the calendar: {e}", where="period") from e
     if not 1 < moment.year < 9998:
         raise UsageError(f"{whole!r}: years from 0002 to 9997 can be kept", where="period")
+    if hour:
+        return moment, Duration(microseconds=3_600_000_000)
     return moment, Duration(days=1) if day else Duration(months=1) if month else Duration(months=12)
 
 
-def _midnight(day: datetime, zone: tzinfo, text: str) -> datetime:
-    moment = day.replace(tzinfo=zone).astimezone(UTC)
-    if moment.astimezone(zone).replace(tzinfo=None) != day:
+def _instant(local: datetime, zone: tzinfo, text: str) -> datetime:
+    moment = local.replace(tzinfo=zone).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) != local:
+        time = "midnight" if not local.hour else f"{local:%H:%M}"
         raise UsageError(
-            f"{text!r}: {day.date()} has no midnight in {zone}", where="period", remedy="use a fixed offset"
+            f"{text!r}: {local.date()} has no {time} in {zone}", where="period", remedy="use a fixed offset"
         )
     return moment
