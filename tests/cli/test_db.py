@@ -12,9 +12,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.store.loading import load_features, make_twin
 
 from ldt.store.binaries import find_binaries
 from ldt.store.cluster import Cluster
+from ldt.store.connect import connect
 
 LDT = Path(sys.executable).parent / "ldt"
 
@@ -38,11 +40,10 @@ def ldt(short_folder: Path) -> Iterator[Run]:
     Cluster(short_folder / "data" / "pg").down()
 
 
-def answer(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+def answer(done: subprocess.CompletedProcess[str]) -> Any:
     """Return the one JSON document that a command printed."""
     assert done.stdout.count("\n") == 1, done
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return json.loads(done.stdout)
 
 
 def test_the_private_database_from_up_to_down(ldt: Run, short_folder: Path) -> None:
@@ -136,3 +137,31 @@ def test_without_postgis_the_line_that_installs_it_is_told(ldt: Run, tmp_path: P
     problem = answer(done)
     assert problem["type"] == "urn:ldt:problem:postgis-missing"
     assert "install" in problem["remedy"]
+
+
+def test_a_backup_moves_a_city_to_another_machine(ldt: Run, short_folder: Path) -> None:
+    with connect(answer(ldt("db", "up", "--json"))["url"]) as conn:
+        ldt("db", "migrate")
+        make_twin(conn)
+        load_features(conn, {"a": "A", "b": "B"})
+    made = answer(ldt("db", "backup", str(short_folder / "backup"), "--json"))
+    assert (made["twins"], made["rows"]["feature"]) == ({"town": 1}, 2)
+    assert (made["missing"], made["files"]) == ([], 1)
+    assert ldt("db", "backup", str(short_folder / "backup")).returncode == 7
+    assert ldt("db", "restore", str(short_folder / "backup")).returncode == 7
+    assert ldt("db", "down").returncode == 0
+
+    elsewhere = str(short_folder / "elsewhere")
+    try:
+        done = ldt("db", "restore", str(short_folder / "backup"), LDT_DATA_DIR=elsewhere)
+        assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["  town@1"]), done.stderr
+        listed = answer(ldt("dataset", "list", "--twin", "town", "--json", LDT_DATA_DIR=elsewhere))
+        assert [(d["name"], d["version"], d["rows"]) for d in listed] == [("things", 1, 2)]
+    finally:
+        ldt("db", "down", LDT_DATA_DIR=elsewhere)
+    broken = short_folder / "broken"
+    broken.mkdir()
+    refused = ldt("db", "restore", str(broken), LDT_DATA_DIR=str(short_folder / "third"))
+    assert refused.returncode == 3
+    assert refused.stderr.splitlines()[-1].startswith(f"Error: {broken}: there is no backup here")
+    assert not (short_folder / "third").exists()  # told before a database was made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="db",
-    help="The database: start, stop, open to QGIS, migrate.",
+    help="The database: start, stop, open to QGIS, migrate, back up, restore.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -128,6 +129,54 @@ def migrate(as_json: Json = False) -> None:
         say(f"The schema {change}; {done.vocabularies} vocabularies loaded.")
 
     emit(asdict(done), render)
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Where to write it; a folder that is not there yet.")],
+    as_json: Json = False,
+) -> None:
+    """Write the database and the files that it refers to into a folder. Readers and ingests go on meanwhile."""
+    from ldt.store.backup import backup as write_backup
+    from ldt.store.cluster import database_url
+
+    url = database_url()
+    with progress(f"writing the backup {folder}") as advance:
+        done = write_backup(url, folder, step=lambda what, number, of: advance(1))
+
+    def render() -> None:
+        told = done.summary()
+        say(f"{folder}: {told['files']:,} files, {told['bytes']:,} bytes; schema {done.schema}.")
+        for twin, revision in sorted(done.twins.items()):
+            say(f"  {twin}@{revision}")
+        if done.missing:
+            say(f"The file store lacks the files of {len(done.missing)} digests; so does the backup.")
+
+    emit({"folder": folder, **done.summary()}, render)
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="The backup.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Delete the twins that are there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the database and the files what a backup has, whole or not at all. Every file is verified first."""
+    from ldt.store.cluster import database_url
+    from ldt.store.restore import read_manifest
+    from ldt.store.restore import restore as read_backup
+
+    read_manifest(folder)  # what is wrong with it is told before a database is started
+    url = database_url()
+    with progress(f"restoring {folder}") as advance:
+        done = read_backup(url, folder, replace=replace, step=lambda what, number, of: advance(1))
+
+    def render() -> None:
+        say(f"Restored as of {done.created}:")
+        for twin, revision in sorted(done.twins.items()):
+            say(f"  {twin}@{revision}")
+
+    emit({"folder": folder, **done.summary()}, render)
 
 
 def _private(verb: str) -> Cluster:

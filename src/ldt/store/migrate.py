@@ -41,8 +41,7 @@ def migrate(url: str, target: str = "head") -> Migrated:
     Raises:
         StoreError: the database cannot be reached, lacks PostGIS, or is newer than this program.
     """
-    config = Config()
-    config.set_main_option("script_location", str(_HERE / "migrations"))
+    config = _config()
     script = ScriptDirectory.from_config(config)
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=pool.NullPool
@@ -56,7 +55,7 @@ def migrate(url: str, target: str = "head") -> Migrated:
             )
             before = context.get_current_revision()
             connection.commit()
-            if before is not None and before not in {s.revision for s in script.walk_revisions()}:
+            if before is not None and before not in known_revisions():
                 raise StoreError(
                     f"the database has schema {before}, which this version of ldt does not know",
                     remedy="upgrade ldt, or point LDT_DATABASE_URL at another database",
@@ -78,6 +77,17 @@ def migrate(url: str, target: str = "head") -> Migrated:
     finally:
         engine.dispose()
     return Migrated(before=before, after=str(after), vocabularies=loaded)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE / "migrations"))
+    return config
+
+
+def known_revisions() -> frozenset[str]:
+    """Return the schema revisions that this program knows."""
+    return frozenset(s.revision for s in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def run_sql(name: str) -> None:
