@@ -50,6 +50,8 @@ def inspect(
                     + ", ".join(f"{x:.4f}" for x in layer["extent"])
                     + " (west, south, east, north)"
                 )
+            if cells := layer["cells"]:
+                say("  cells: " + ", ".join(f"{key} {value}" for key, value in cells.items()))
             for problem in layer["problems"]:
                 say(f"  problem: {problem}")
             for name, kind in layer["columns"].items():

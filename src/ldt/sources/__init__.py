@@ -1,57 +1,66 @@
-"""Bytes to Arrow: one reader per family of formats, all with the same three rules.
+"""Bytes to Arrow, or to cells: one reader per family of formats, all with the same rules.
 
 Records come in batches in bounded memory, in the file's order; `_row` counts them from 0 and `_file` names their file;
 geometry is WKB with coordinates in the order in which they stand, and the batch says which CRS is declared for them.
+A raster or a cube comes as one :class:`~ldt.sources.source.Raster` a file, whose cells are read when they are asked for.
 What cannot be read ends in one :class:`~ldt.errors.SourceError`. The readers know nothing of the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ldt.errors import RecipeError
 from ldt.sources.batches import check_options
+from ldt.sources.cube import CubeReader
 from ldt.sources.describe import describe
 from ldt.sources.gml import GmlReader
 from ldt.sources.json_records import JsonReader
 from ldt.sources.parquet import ParquetReader
+from ldt.sources.raster import RasterReader as GdalRasterReader
 from ldt.sources.resource import Resource, open_resources
-from ldt.sources.source import FILE, ROW, Batch, Reader
+from ldt.sources.source import FILE, ROW, Batch, Raster, RasterReader, Reader
 from ldt.sources.table import TableReader
 from ldt.sources.vector import VectorReader
 
 __all__ = [
     "READERS",
     "Batch",
+    "Raster",
+    "RasterReader",
     "Reader",
     "Resource",
     "describe",
     "open_resources",
     "read",
+    "read_raster",
     "read_resource",
     "suffixes",
 ]
 
-#: The readers, by the name that a recipe gives.
-READERS: dict[str, Reader] = {
+_RECORDS: dict[str, Reader] = {
     "vector": VectorReader(),
     "gml": GmlReader(),
     "table": TableReader(),
     "json": JsonReader(),
     "parquet": ParquetReader(),
 }
+_CELLS: dict[str, RasterReader] = {"raster": GdalRasterReader(), "cube": CubeReader()}
+#: The readers, by the name that a recipe gives.
+READERS: dict[str, Reader | RasterReader] = {**_RECORDS, **_CELLS}
 
 
 def read(reader: str, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
     """Yield the records behind a path: of a file, or of every fitting file in an archive or folder, by name.
 
     Args:
-        reader: a name in :data:`READERS`.
+        reader: a name in :data:`READERS`, of a reader of records.
         path: file, folder, zip or gzip.
         options: the recipe's `source.options`; `member` chooses files in an archive or folder.
 
@@ -64,7 +73,7 @@ def read(reader: str, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
         SourceError: bytes that cannot be read (what was read before has been yielded).
         HostileSource: bytes made to do harm.
     """
-    chosen = _reader(reader)
+    chosen = _named(_RECORDS, reader)
     check_options(chosen.options, options, reader)
     with open_resources(path, suffixes=chosen.suffixes, member=options.get("member")) as resources:
         done = 0
@@ -81,23 +90,40 @@ def read_resource(
     reader: str, resource: Resource, options: dict[str, Any], *, first_row: int = 0
 ) -> Iterator[Batch]:
     """Yield the records of one file that :func:`open_resources` gave; `_row` counts from `first_row`."""
-    chosen = _reader(reader)
+    chosen = _named(_RECORDS, reader)
     check_options(chosen.options, options, reader)
     for batch in chosen.read(resource.path, options):
         yield Batch(_stamped(batch.records, resource.name, first_row), batch.crs)
 
 
+def read_raster(reader: str, resource: Resource, options: dict[str, Any]) -> Iterator[Raster]:
+    """Yield the one raster of a file that :func:`open_resources` gave; it is closed when the next one is asked for.
+
+    Raises:
+        RecipeError: no such reader of cells, or option.
+        SourceError: bytes that cannot be read; also from the layers' `read`.
+        HostileSource: bytes made to do harm.
+    """
+    chosen = _named(_CELLS, reader)
+    check_options(chosen.options, options, reader)
+    with chosen.open(resource.path, options) as raster:
+        yield replace(raster, name=resource.name, digest=resource.digest)
+
+
 def suffixes(reader: str) -> tuple[str, ...]:
     """Return the suffixes of the files that a reader takes from an archive or a folder."""
-    return tuple(_reader(reader).suffixes)
+    return tuple(_named(READERS, reader).suffixes)
 
 
-def _reader(name: str) -> Reader:
-    if name not in READERS:
+Found = TypeVar("Found")
+
+
+def _named(readers: Mapping[str, Found], name: str) -> Found:
+    if name not in readers:
         raise RecipeError(
-            f"no reader {name!r}", where="source.reader", remedy=f"there are: {', '.join(READERS)}"
+            f"no reader {name!r}", where="source.reader", remedy=f"there are: {', '.join(readers)}"
         )
-    return READERS[name]
+    return readers[name]
 
 
 def _stamped(records: pa.RecordBatch, name: str, offset: int) -> pa.RecordBatch:

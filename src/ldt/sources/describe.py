@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 from ldt.errors import SourceError
+from ldt.sources.cube import CubeReader
 from ldt.sources.gml import GmlReader
 from ldt.sources.json_records import JsonReader, load
 from ldt.sources.parquet import ParquetReader
+from ldt.sources.raster import TIFF
+from ldt.sources.raster import RasterReader as GdalRasterReader
 from ldt.sources.resource import SHAPEFILE_SIDES, Resource, magic, open_resources
-from ldt.sources.source import Description, Reader
+from ldt.sources.source import Description, RasterReader, Reader
 from ldt.sources.table import TableReader
 from ldt.sources.vector import VectorReader
 
@@ -28,14 +31,9 @@ _GEOJSON = frozenset(
         "GeometryCollection",
     ]
 )
-#: Files that are recognised and belong to another stage; longest signature first.
+#: Files that are recognised and not read; longest signature first.
 _OTHER = (
-    (b"II*\0", "a GeoTIFF or TIFF: a coverage, not features or observations"),
-    (b"MM\0*", "a GeoTIFF or TIFF: a coverage, not features or observations"),
-    (b"II+\0", "a BigTIFF: a coverage, not features or observations"),
-    (b"CDF", "netCDF: a coverage, not features or observations"),
-    (b"\x89HDF", "HDF5 or netCDF 4: a coverage, not features or observations"),
-    (b"GRIB", "GRIB: a coverage, not features or observations"),
+    (b"GRIB", "GRIB, which is not read yet: make it NetCDF"),
     (b"%PDF", "a PDF document"),
     (b"PK", "an archive within an archive"),
 )
@@ -99,16 +97,20 @@ def _describe_one(resource: Resource) -> Description:
     return description
 
 
-def _reader(path: Path) -> Reader:
+def _reader(path: Path) -> Reader | RasterReader:
     """Return the reader that a file's bytes ask for."""
     if path.is_dir():
-        return VectorReader()
+        return CubeReader() if path.suffix.lower() == ".zarr" else VectorReader()
     if path.suffix.lower() in SHAPEFILE_SIDES:
         raise SourceError("is a part of a shapefile", where=path.name, remedy=f"give {path.stem}.shp")
     head = magic(path, 4096)
     for start, what in _OTHER:
         if head.startswith(start):
             raise SourceError(f"is {what}", where=path.name, remedy=_SEE)
+    if head.startswith(TIFF) or re.match(rb"\s*ncols\s+\d", head, re.IGNORECASE):
+        return GdalRasterReader()
+    if head.startswith((b"CDF", b"\x89HDF")):
+        return CubeReader()
     if head.startswith(b"PAR1"):
         return ParquetReader()
     if head.startswith((b"fgb", b"\0\0\x27\x0a")):

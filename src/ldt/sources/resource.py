@@ -35,9 +35,30 @@ _BROKEN = (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, Overfl
 
 #: The files that belong to a shapefile, beside the .shp itself.
 SHAPEFILE_SIDES = (".dbf", ".shx", ".prj", ".cpg", ".qpj")
+#: The files that say where the cells of a raster lie, if it does not say so itself.
+RASTER_SIDES = (".tfw", ".tifw", ".wld", ".prj")
+_RASTERS = (".tif", ".tiff", ".asc")
+#: What else comes with a raster under its name: colours, tables of values, metadata. No data of their own.
+_BESIDE_RASTERS = (
+    *RASTER_SIDES,
+    ".aux",
+    ".clr",
+    ".dbf",
+    ".htm",
+    ".html",
+    ".lyr",
+    ".ovr",
+    ".qml",
+    ".sld",
+    ".txt",
+    ".xml",
+)
+#: Folders that are one source, not a collection of files.
+_FOLDERS = (".gdb", ".zarr")
 
 #: Media types by suffix, as far as sources are read here.
 MEDIA_TYPES = {
+    ".asc": "text/plain",
     ".csv": "text/csv",
     ".fgb": "application/flatgeobuf",
     ".gdb": "application/x-filegdb",
@@ -46,18 +67,22 @@ MEDIA_TYPES = {
     ".gpkg": "application/geopackage+sqlite3",
     ".json": "application/json",
     ".jsonld": "application/ld+json",
+    ".nc": "application/netcdf",
     ".parquet": "application/vnd.apache.parquet",
     ".geoparquet": "application/vnd.apache.parquet",
     ".shp": "application/x-shapefile",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
     ".tsv": "text/tab-separated-values",
     ".txt": "text/plain",
     ".xml": "application/xml",
+    ".zarr": "application/vnd.zarr",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One data file (or file geodatabase) that a reader can open.
+    """One data file (or file geodatabase, or Zarr folder) that a reader can open.
 
     Attributes:
         path: where its bytes lie; within a temporary folder if it came out of an archive.
@@ -101,7 +126,7 @@ def open_resources(
     """Give the data files behind a path; what was unpacked for them is gone afterwards.
 
     Args:
-        path: a file, a folder (also a file geodatabase), a zip or a gzip.
+        path: a file, a folder (also a file geodatabase or Zarr), a zip or a gzip.
         suffixes: which files are data, in lower case with the dot; without it all that are not side files. A file that is
             given by itself is taken whatever its suffix.
         member: a pattern (`*_2018.gpkg`) that names in an archive or folder must match.
@@ -153,7 +178,7 @@ def _kind(path: Path) -> str:
     if not path.exists():
         raise NotFound("no such file or folder", where=str(path), remedy="check the path")
     if path.is_dir():
-        return "file" if path.suffix.lower() == ".gdb" else "folder"
+        return "file" if path.suffix.lower() in _FOLDERS else "folder"
     if not stat.S_ISREG(path.stat().st_mode):
         raise SourceError("neither a file nor a folder", where=path.name, remedy="give the path of a file")
     if path.stat().st_size == 0:
@@ -174,9 +199,11 @@ def _choose(folder: Path, container: Path, suffixes: tuple[str, ...], member: st
             raise SourceError(
                 f"more than {MAX_MEMBERS} files", where=container.name, remedy="give a smaller folder"
             )
-        inside_gdb = any(p.suffix.lower() == ".gdb" for p in path.relative_to(folder).parents)
-        is_data = path.is_file() or path.suffix.lower() == ".gdb"
-        if inside_gdb or not is_data or path.name.startswith(".") or path.suffix.lower() in SHAPEFILE_SIDES:
+        inside = any(p.suffix.lower() in _FOLDERS for p in path.relative_to(folder).parents)
+        is_data = path.is_file() or path.suffix.lower() in _FOLDERS
+        if inside or not is_data or path.name.startswith(".") or path.suffix.lower() in SHAPEFILE_SIDES:
+            continue
+        if not suffixes and _beside_raster(path):
             continue
         if suffixes and path.suffix.lower() not in suffixes:
             continue
@@ -231,12 +258,26 @@ def _resource(path: Path, container: Path) -> Resource:
 
 
 def _sides(path: Path) -> tuple[Path, ...]:
-    """Return the side files of a shapefile that are there, whatever the case of their suffix."""
-    if path.suffix.lower() != ".shp":
+    """Return the side files of a shapefile or a raster that are there, whatever the case of their suffix."""
+    suffixes = {".shp": SHAPEFILE_SIDES, **dict.fromkeys(_RASTERS, RASTER_SIDES)}.get(path.suffix.lower(), ())
+    if not suffixes:
         return ()
     return tuple(
-        sorted(p for p in path.parent.glob(f"{_literal(path.stem)}.*") if p.suffix.lower() in SHAPEFILE_SIDES)
+        sorted(p for p in path.parent.glob(f"{_literal(path.stem)}.*") if p.suffix.lower() in suffixes)
     )
+
+
+def raster_side(path: Path, suffixes: tuple[str, ...]) -> Path | None:
+    """Return the side file of a raster that has one of some suffixes."""
+    return next((p for p in _sides(path) if p.suffix.lower() in suffixes), None)
+
+
+def _beside_raster(path: Path) -> bool:
+    """Whether a file only comes with a raster beside it: `a.clr`, `a.clr.txt`, `a.tif.xml` with `a.tif`."""
+    if path.suffix.lower() not in _BESIDE_RASTERS:
+        return False
+    stems = [path.name[:i] for i, letter in enumerate(path.name) if letter == "." and i]
+    return any((path.parent / f"{stem}{suffix}").is_file() for stem in stems for suffix in _RASTERS)
 
 
 def _literal(name: str) -> str:

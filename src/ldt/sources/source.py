@@ -1,18 +1,20 @@
-"""What a source yields: Arrow record batches, each with one declared CRS.
+"""What a source yields: Arrow record batches, each with one declared CRS, or a raster whose cells are read when asked for.
 
-A reader turns bytes into batches, streaming and in bounded memory. It knows nothing of the model: columns carry the
-source's own names. Three names are reserved: `_row` (int64, the record's number from 0), `geometry` (WKB, coordinates in
+A reader turns bytes into batches, streaming and in bounded memory. It knows nothing of the model: columns, bands and
+variables carry the source's own names. Three names are reserved: `_row` (int64, the record's number from 0), `geometry` (WKB, coordinates in
 the order in which they stand in the source) and `raw` (JSON text of every leaf of a record, where columns cannot carry it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ldt.axis import AxisOrder
 
@@ -26,8 +28,13 @@ __all__ = [
     "Batch",
     "DeclaredCrs",
     "Description",
+    "Layer",
     "LayerDescription",
+    "Raster",
+    "RasterReader",
     "Reader",
+    "TimeAxis",
+    "Transform",
 ]
 
 ROW = "_row"
@@ -35,6 +42,8 @@ GEOMETRY = "geometry"
 RAW = "raw"
 #: Name of the file that a record came from, where a recipe needs it (station or parameter only in the path).
 FILE = "_file"
+#: The affine transformation (a, b, c, d, e, f) from (column, row) to (x, y): x = a * column + b * row + c, y = d * column + e * row + f.
+Transform = tuple[float, float, float, float, float, float]
 #: Why a record could not be taken apart, where a reader kept it instead of failing (then its text is in `raw`); else null.
 MALFORMED = "_malformed"
 
@@ -62,9 +71,66 @@ class Batch:
     crs: DeclaredCrs | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TimeAxis:
+    """The time axis of a layer as the CF Conventions write it: numbers, `days since 1950-01-01`, and a calendar."""
+
+    values: tuple[float, ...]
+    units: str
+    calendar: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One band of a raster, or one variable of a cube. Values are those that stand in the file, neither scaled nor masked.
+
+    Attributes:
+        name: number of the band, from 1, as text; or name of the variable.
+        label: what the file calls a band, if it does.
+        dtype: NumPy's name of the type.
+        unit: as the file writes it; None where it says nothing.
+        scale, offset: value = what stands in the file * scale + offset.
+        nodata: what stands in the file where there is no value.
+        width, height: cells along x and y.
+        transform: from (column, row) to (x, y), x = easting or longitude; None where the cells lie on no regular grid.
+        crs: what is declared for x and y; None where nothing is.
+        time: the time axis; None where there is none.
+        problem: why the layer cannot be used as it is, and what to do; None where it can.
+        read: the cells of (step, first row, row after the last, first column, column after the last), each from 0. Raises
+            SourceError where the bytes are damaged.
+    """
+
+    name: str
+    label: str | None
+    dtype: str
+    unit: str | None
+    scale: float
+    offset: float
+    nodata: tuple[float, ...]
+    width: int
+    height: int
+    transform: Transform | None
+    crs: DeclaredCrs | None
+    time: TimeAxis | None
+    problem: str | None
+    read: Callable[[int, int, int, int, int], NDArray[Any]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """One file of cells, open until the next one is asked for. `name` is the file's, `digest` that of its bytes."""
+
+    layers: tuple[Layer, ...]
+    name: str = ""
+    digest: str = ""
+
+
 @dataclass(slots=True)
 class LayerDescription:
-    """What `ldt inspect` tells of one layer. `extent` is (west, south, east, north) in degrees, where it can be told."""
+    """What `ldt inspect` tells of one layer. `extent` is (west, south, east, north) in degrees, where it can be told.
+
+    `cells` tells of the cells of a raster: width, height, size of a cell, what means that there is none, time axis.
+    """
 
     name: str
     count: int | None
@@ -73,6 +139,7 @@ class LayerDescription:
     crs: DeclaredCrs | None = None
     extent: tuple[float, float, float, float] | None = None
     problems: list[str] = field(default_factory=list)
+    cells: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -100,6 +167,33 @@ class Reader(Protocol):
 
     def read(self, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
         """Yield the records of one file.
+
+        Raises:
+            SourceError: if the bytes cannot be read; names the file, the place and the remedy.
+            HostileSource: if they were made to do harm.
+        """
+        ...
+
+    def describe(self, path: Path) -> Description:
+        """Tell what the file holds, reading no more than needed."""
+        ...
+
+
+class RasterReader(Protocol):
+    """A format of cells; as :class:`Reader`, but a file gives one raster."""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Suffixes of the files in an archive or folder that are meant for it, in lower case."""
+        ...
+
+    @property
+    def options(self) -> type[Any]:
+        """The model of its options."""
+        ...
+
+    def open(self, path: Path, options: dict[str, Any]) -> AbstractContextManager[Raster]:
+        """Open one file.
 
         Raises:
             SourceError: if the bytes cannot be read; names the file, the place and the remedy.
