@@ -34,6 +34,13 @@ COLOGNE: Box = (6.76, 50.82, 7.17, 51.09)
 HAMBURG: Box = (8.1, 53.3, 10.4, 54.1)
 # West of the province of Granada: the Alpujarras.
 LANJARON: Box = (-3.6, 36.8, -3.3, 37.1)
+FRANCE: Box = (-4.8, 42.3, 8.3, 51.1)
+AUSTRIA: Box = (9.5, 46.3, 17.2, 49.1)
+TENERIFE: Box = (-17.0, 27.9, -16.1, 28.7)
+MALTA: Box = (14.1, 35.7, 14.6, 36.1)
+SCOTLAND: Box = (-7.7, 54.6, -0.7, 60.9)
+#: With the overseas regions: from Guadeloupe to Réunion, and to the North Cape.
+EU_AND_NEIGHBOURS: Box = (-64.0, -22.0, 56.0, 81.0)
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,10 @@ class Case:
     gdal_id: str | None = None
     #: The layer, where the file has several.
     layer: str | None = None
-    #: False where GDAL reads no geometry out of the file by itself.
+    #: False where GDAL reads no geometry out of the file by itself, or other features than are kept.
     gdal: bool = True
+    rejected: int = 0
+    duplicate: int = 0
 
     @property
     def name(self) -> str:
@@ -74,6 +83,22 @@ CASES = [
     Case("inspire/protected-sites", "inspire/caniuse/PS.Finland_mixed.geometry.gml", 10, 10, FINLAND, "localId"),
     Case("inspire/administrative-units", "inspire/nl_kadaster/gemeente-au.xml", 2, 2, NETHERLANDS, "localId"),
     Case("clc/corine-vector", "landcover/clc_granada/clc.gpkg", 136, 136, LANJARON, None, "clc"),
+    Case("cologne/traffic-segments", "cologne/traffic/street_segments.geojson", 113, 113, COLOGNE),
+    # 5 of 2,121 polygons are invalid: four can be made valid, the fifth is a line that goes and comes back.
+    Case("cologne/land-use-plan", "cologne/landuse/fnp_aktuell.shp", 2121, 2120, COLOGNE, gdal=False, rejected=1),
+    Case("cologne/climate-station", "cologne/dwd/Stationsmetadaten_klima_stationen_02667_19570901_20121231.txt", 5, 5, COLOGNE, gdal=False),
+    Case("eurostat/nuts", "admin/nuts/NUTS_RG_20M_2021_3035.geojson", 2010, 2010, EU_AND_NEIGHBOURS, "NUTS_ID"),
+    Case("eurostat/nuts", "admin/nuts/NUTS_RG_20M_2021_3035.shp.zip", 2010, 2010, EU_AND_NEIGHBOURS, "NUTS_ID"),
+    Case("inspire/environmental-monitoring-facilities", "inspire/brgm_toolbox/BRGM_environmental_monitoring_facility_piezometer_1.xml", 1, 1, FRANCE, gdal=False),
+    Case("inspire/environmental-monitoring-facilities", "inspire/brgm_toolbox/BRGM_environmental_monitoring_facility_piezometer_50.xml", 50, 50, FRANCE, gdal=False),
+    Case("inspire/environmental-monitoring-facilities", "inspire/caniuse/EMF.BRGM.data.gml", 100, 100, FRANCE, gdal=False),
+    Case("inspire/environmental-monitoring-facilities", "inspire/caniuse/EMF.BRGM_1.geom.gml", 5, 5, FRANCE, gdal=False),
+    Case("eea/aqd-stations", "inspire/brgm_toolbox/AQD_UBA_Station_50.xml", 50, 50, AUSTRIA, gdal=False),
+    Case("inspire/buildings", "inspire/es_catastro/building.gml", 16, 16, TENERIFE, "localId"),
+    # 275 rows are 194 sampling points
+    Case("eea/station-metadata", "airquality/eea_aqdl/MT_metadata.csv.zip", 275, 194, MALTA, gdal=False, duplicate=81),
+    # seven files of four sensors
+    Case("sensors/sensor-community-places", "sensors/luftdaten_aberdeen", 4064, 4, SCOTLAND, gdal=False, duplicate=4060),
     # 894 lines with the header
     Case("cologne/stations", "cologne/uba/stations_active.csv", 893, 893, GERMANY, gdal=False),
 ]  # fmt: skip
@@ -119,7 +144,8 @@ def test_outcomes_add_up_and_counts_agree(
     outcomes = (tally.accepted, tally.repaired, tally.rejected, tally.duplicate, tally.outside)
     assert sum(outcomes) == tally.read == case.read
     assert tally.accepted + tally.repaired == case.kept
-    assert tally.outside == case.read - case.kept
+    assert (tally.rejected, tally.duplicate) == (case.rejected, case.duplicate)
+    assert tally.outside == case.read - case.kept - case.rejected - case.duplicate
     assert done[case.name].changes.rows == len(stored(conn, case.name)) == case.kept
     listed = conn.execute(
         "SELECT count(*) FROM ldt.outcome o JOIN ldt.twin t ON t.id = o.twin_id WHERE t.name = %s",
