@@ -11,11 +11,14 @@ from typing import Any
 
 import psycopg
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from ldt.indicators import engine
+from ldt.model.coverage import Band, Grid, NewCoverage
 from ldt.model.snapshot import OPERATOR, Access, Snapshot
 from ldt.store import snapshots
+from ldt.store.load_coverages import CoverageRows
 from ldt.timerange import Period
 
 
@@ -28,6 +31,7 @@ class World:
     ids: dict[str, int] = field(default_factory=dict)
     shapes: dict[str, str] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, dict[str, NewCoverage]] = field(default_factory=dict)
 
     def dataset(
         self,
@@ -191,6 +195,38 @@ class World:
                 (version, stream),
             )
         return stream
+
+    def coverage(
+        self,
+        name: str,
+        code: str,
+        band: Band,
+        cells: NDArray[Any],
+        grid: Grid,
+        times: Sequence[datetime] = (),
+        *,
+        averaging: str | None = None,
+        period: tuple[datetime, datetime] | None = None,
+    ) -> None:
+        """Add a version that holds this coverage beside those that are there: `cells` as (step, row, column)."""
+        with self.conn.transaction():
+            number = self.dataset(name, shape="coverage")
+            version = self.commit(name)
+            self.kept.setdefault(name, {})[code] = NewCoverage(
+                code=code,
+                bands=(band,),
+                grid=grid,
+                time_first=period[0] if period else min(times, default=None),
+                time_last=period[1] if period else max(times) + timedelta(days=1) if times else None,
+                times=tuple(times),
+                averaging=averaging,
+                footprint=shapely.to_wkb(shapely.box(-10, 35, 30, 60)),
+                read=lambda _, step, start, stop: cells[step, start:stop],
+            )
+            rows = CoverageRows(self.conn, self.twin, number, version)
+            for coverage in self.kept[name].values():
+                rows.add(coverage, self.sources[name])
+            rows.finish()
 
     def snapshot(self, at: int | None = None, access: frozenset[Access] = OPERATOR) -> Snapshot:
         """Resolve a state of the twin."""

@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 
 from ldt import __version__
 from ldt.errors import Conflict, NotFound, RecipeError, UsageError
-from ldt.indicators import air, eaqi, exceedance, green, landcover
+from ldt.indicators import air, eaqi, exceedance, green, heat, landcover
 from ldt.indicators.request import Request
 from ldt.model.indicator import STATION, TWIN, Definition, Value
 from ldt.model.law import RuleSet
@@ -39,6 +39,7 @@ METHODS: dict[str, Method] = {
     "completeness": air.completeness,
     "air-quality-index": eaqi.air_quality_index,
     "exceedance-days": exceedance.exceedance_days,
+    "temperature-days": heat.temperature_days,
     "union-share": green.union_share,
     "class-share": landcover.class_share,
 }

@@ -61,8 +61,7 @@ def at_stations(conn: psycopg.Connection[Any], request: Request) -> AtStations:
     series = find(conn, request.snapshot, [measured], summer_time=True)
     if not series:
         return {}
-    (concept,) = catalogue.concepts(conn, "observed-properties", measured)
-    unit = concept["properties"]["unit"]
+    unit = unit_of(conn, measured)
     usable = [s for s in series if s.averaging in formula.averaging and s.unit == unit]
     places = areas.places(conn, request.snapshot)
     days = by_station(_days(conn, request, usable))
@@ -72,6 +71,12 @@ def at_stations(conn: psycopg.Connection[Any], request: Request) -> AtStations:
         for year in request.periods
     }
     return {**found, **unusable(request, series, usable, needed(request, unit), places)}
+
+
+def unit_of(conn: psycopg.Connection[Any], observed_property: str) -> str:
+    """Return the unit in which values of an observed property are stored."""
+    (concept,) = catalogue.concepts(conn, "observed-properties", observed_property)
+    return str(concept["properties"]["unit"])
 
 
 def _days(conn: psycopg.Connection[Any], request: Request, series: list[Series]) -> list[Daily]:

@@ -17,9 +17,11 @@ from sqlalchemy import (
     case,
     cast,
     column,
+    false,
     func,
     literal,
     null,
+    or_,
     select,
     tuple_,
     union_all,
@@ -98,7 +100,7 @@ def records(
     Returns:
         dicts with `dataset`, `source` (file name), `source_digest` (SHA-256), `row` (from 0), `used`, `reason` (why not),
         `position`; observations also have `datastream`, `time`, `time_end`, `value`, `validity`, `verification`; features
-        `feature` (API id) and `role` (`area` or `input`).
+        `feature` (API id) and `role` (`area` or `input`); coverages `coverage` (id) and `role`.
 
     Raises:
         NotFound: the snapshot sees no such value, or no longer one of its inputs.
@@ -108,7 +110,7 @@ def records(
     run = values.run(conn, snapshot, value["run_id"])
     datasets = _datasets(conn, snapshot, value)
     names = {d.dataset_id: d.name for d in datasets}
-    if _has_series(run):
+    if _has_series(value, run):
         found = _observations(conn, snapshot, value, run, datasets)
         if found is None:
             return []
@@ -214,7 +216,10 @@ def _derived_from(value: dict[str, Any]) -> list[str]:
     ]
 
 
-def _has_series(run: dict[str, Any]) -> bool:
+def _has_series(value: dict[str, Any], run: dict[str, Any]) -> bool:
+    """Whether a value was made of observations: not that of an area whose cells are measured."""
+    if value["scheme"] != STATION and run["definition"]["formula"].get("coverage"):
+        return False
     return any(i["kind"] == "observation" for i in run["definition"]["inputs"])
 
 
@@ -228,7 +233,7 @@ def _tally(
     """Count the records of a value by what became of them, and the used ones by file."""
     found = (
         _observations(conn, snapshot, value, run, datasets)
-        if _has_series(run)
+        if _has_series(value, run)
         else _features(snapshot, value, run, datasets)
     )
     used = 0
@@ -362,7 +367,7 @@ def _observation(row: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
 def _features(
     snapshot: Snapshot, value: dict[str, Any], run: dict[str, Any], datasets: list[DatasetVersion]
 ) -> Any:
-    """Return the area's own features and those that intersect it as a subquery."""
+    """Return the area's own features, those that intersect it, and the coverages that were read, as a subquery."""
     definition = Definition.model_validate(run["definition"])
     formula = definition.formula
     f, concept, stored = t.feature.alias("f"), t.concept, t.value.alias("stored")
@@ -393,14 +398,28 @@ def _features(
     else:
         read = _columns(f, "input", green.why_not(f, resolve(value["period"]).end.date().isoformat()))
     read = read.where(areas.seen(f, snapshot, others), func.ST_Intersects(f.c.geom, geometry))
-    return union_all(own, read).subquery("record")
+    return union_all(own, read, _coverages(snapshot, value, datasets)).subquery("record")
+
+
+def _coverages(snapshot: Snapshot, value: dict[str, Any], datasets: list[DatasetVersion]) -> Select[Any]:
+    """Return the coverages that `quality.coverages` names."""
+    c = t.coverage
+    holders = {d.name: d for d in datasets if d.shape == "coverage"}
+    named = [identifier.partition(".") for identifier in value["quality"].get("coverages", [])]
+    read = [
+        and_(visible.rows(c, snapshot.twin_id, holders[name]), c.c.code == code)
+        for name, _, code in named
+        if name in holders
+    ]
+    return _columns(c, "input", null()).where(or_(false(), *read))
 
 
 def _columns(f: Any, role: str, reason: Any) -> Select[Any]:
-    s = t.source_object.c
+    s, is_coverage = t.source_object.c, f is t.coverage
     return select(
         f.c.dataset_id,
-        f.c.fid,
+        (f.c.code if is_coverage else f.c.fid).label("fid"),
+        literal("coverage" if is_coverage else "feature").label("kind"),
         literal(role).label("role"),
         cast(reason, t.source_object.c.name.type).label("reason"),
         s.name.label("source"),
@@ -414,7 +433,7 @@ def _feature(row: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
     position = [row.pop("dataset_id"), row["fid"]]
     return {
         "dataset": dataset,
-        "feature": api_id(dataset, row.pop("fid")),
+        row.pop("kind"): api_id(dataset, row.pop("fid")),
         **row,
         "used": row["reason"] is None,
         "position": position,
