@@ -127,14 +127,25 @@ class Outcomes(_Document):
     missing: int
 
 
+class Freshness(_Document):
+    """Whether a data set is overdue by what is stated of how often it is updated, and how that was judged."""
+
+    state: Literal["fresh", "overdue", "unknown"]
+    data_end: datetime | None
+    committed: datetime
+    due: datetime | None
+    judged: str
+
+
 class Dataset(Linked):
-    """A data set: description, version, outcomes, sources."""
+    """A data set: description, version, outcomes, freshness, sources."""
 
     name: str
     title: dict[str, str]
     licence: str
     version: int
     outcomes: Outcomes
+    freshness: Freshness
     sources: list[dict[str, Any]]
 
 

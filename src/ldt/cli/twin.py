@@ -111,7 +111,8 @@ def remove_twin(
 
 @datasets.command("list")
 def list_datasets(twin: Twin, as_json: Json = False) -> None:
-    """List the data sets of a twin, with their version and outcomes."""
+    """List the data sets of a twin, with their version, outcomes, and whether they are overdue."""
+    from ldt.model.freshness import judge
     from ldt.model.snapshot import OPERATOR
     from ldt.store import records, snapshots
     from ldt.store.cluster import database_url
@@ -119,9 +120,18 @@ def list_datasets(twin: Twin, as_json: Json = False) -> None:
 
     with connect(database_url()) as conn, translated(), conn.transaction():
         found = records.datasets(conn, snapshots.resolve(conn, twin, OPERATOR))
+    for one in found:
+        one["freshness"] = judge(
+            one["update_frequency"],
+            one["shape"],
+            committed=one["committed"],
+            time_last=one["time_last"],
+            now=datetime.now(UTC),
+        ).state
     columns = (
         "name",
         "version",
+        "freshness",
         "rows",
         "read",
         "accepted",

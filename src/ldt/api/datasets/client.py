@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from ldt.api.context import Reading
 from ldt.api.security import is_operator
+from ldt.model.freshness import judge
 from ldt.model.outcome import Outcome
 from ldt.store import records
 
@@ -21,16 +24,29 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _described(seen: Reading, row: dict[str, Any]) -> dict[str, Any]:
+    """Add the freshness; that of a past state is as it was when that state was committed, so that it stays the same."""
+    now = datetime.now(UTC) if seen.snapshot.current else seen.snapshot.committed or row["committed"]
+    fresh = judge(
+        row["update_frequency"],
+        row["shape"],
+        committed=row["committed"],
+        time_last=row["time_last"],
+        now=now,
+    )
+    return {**_nested(row), "freshness": asdict(fresh)}
+
+
 def datasets(seen: Reading) -> list[dict[str, Any]]:
     """Return the data sets that a snapshot sees, in order of name."""
-    return [_nested(row) for row in records.datasets(seen.conn, seen.snapshot)]
+    return [_described(seen, row) for row in records.datasets(seen.conn, seen.snapshot)]
 
 
 def dataset(seen: Reading, name: str) -> dict[str, Any]:
     """Return one data set with its sources; raises NotFound if the snapshot does not see it."""
     records.find(seen.snapshot, name)
     (row,) = records.datasets(seen.conn, seen.snapshot, name)
-    return {**_nested(row), "sources": records.sources(seen.conn, seen.snapshot, name)}
+    return {**_described(seen, row), "sources": records.sources(seen.conn, seen.snapshot, name)}
 
 
 def versions(seen: Reading, name: str) -> list[dict[str, Any]]:

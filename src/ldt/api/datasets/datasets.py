@@ -21,8 +21,9 @@ CONFORMANCE: tuple[str, ...] = ()
 router = APIRouter(dependencies=[Depends(only_known)], tags=["datasets"])
 
 _LISTED = (
-    "name", "title", "shape", "feature_type", "publisher", "licence", "licence_uri", "origin", "data_stage", "themes",
-    "anatomy", "dpsir", "update_frequency", "version", "committed", "time_first", "time_last", "outcomes",
+    "name", "title", "description", "shape", "feature_type", "publisher", "licence", "licence_uri", "access", "origin",
+    "data_stage", "themes", "anatomy", "dpsir", "update_frequency", "version", "revision", "committed", "time_first",
+    "time_last", "freshness", "outcomes", "rows",
 )  # fmt: skip
 
 
@@ -33,7 +34,7 @@ def _trail(request: Request, twin: str, name: str | None = None) -> list[tuple[s
 
 @router.get("/twins/{twin}/datasets", responses=openapi.says(documents.DatasetList, *TABLE_FORMS))
 def datasets(request: Request, twin: Twin, at: At = None, f: F = None) -> Response:
-    """The data sets of a twin: licence, origin, update frequency, version, outcomes of their records."""
+    """The data sets of a twin: licence, origin, version, outcomes of their records, and whether they are overdue."""
     chosen = negotiate(request, f, TABLE_FORMS)
     with reading(request, twin, at) as seen:
         found = client.datasets(seen)
@@ -46,8 +47,24 @@ def datasets(request: Request, twin: Twin, at: At = None, f: F = None) -> Respon
         "datasets": rows,
         "links": links.own(request, chosen, TABLE_FORMS),
     }
-    flat = [{k: v for k, v in row.items() if k != "links"} for row in rows]
-    return answer(request, document, chosen, Page("Data sets", _trail(request, twin)[:-1]), rows=flat)
+    page = Page("Data sets", _trail(request, twin)[:-1], "datasets.html")
+    wanted = html.languages(request)
+    return answer(request, document, chosen, page, rows=[_flat(row, wanted) for row in rows])
+
+
+def _flat(row: dict[str, Any], wanted: list[str]) -> dict[str, Any]:
+    """Return a data set as one line of a table: texts in one language, each count and date in a column of its own."""
+    nested = ("links", "freshness", "outcomes", "rows")
+    found = {k: html.say(v, wanted) if html.is_text(v) else v for k, v in row.items() if k not in nested}
+    fresh = row["freshness"]
+    return {
+        **found,
+        "freshness": fresh["state"],
+        "due": fresh["due"],
+        "judged": fresh["judged"],
+        **row["outcomes"],
+        "rows": row["rows"]["all"],
+    }
 
 
 @router.get("/twins/{twin}/datasets/{dataset}", responses=openapi.says(documents.Dataset, *FORMS))
