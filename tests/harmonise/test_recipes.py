@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyogrio
 import pytest
 import shapely
-from pyproj import CRS, Geod
+from pyproj import CRS, Geod, Transformer
 
 from ldt.harmonise import harmonise, harmoniser
 from ldt.harmonise.chunk import Chunk, Context
@@ -23,7 +23,7 @@ from ldt.harmonise.recipe import Recipe, load_recipe, recipe_names
 from ldt.harmonise.schema import recipe_schema, schema_text
 from ldt.model.outcome import Tally
 from ldt.settings import shipped
-from ldt.sources import READERS, read
+from ldt.sources import read
 
 FEATURES = [name for name in recipe_names() if load_recipe(name).feature]
 #: Cologne: 50.83 to 51.09 N, 6.77 to 7.17 E.
@@ -309,12 +309,57 @@ def test_administrative_units_in_the_urn_namespaces_of_schema_3(real_data: Path)
 def test_a_bare_name_in_a_prj_is_not_taken_for_the_crs(real_data: Path) -> None:
     """The .prj of Cologne is called WGS_1984_UTM_Zone_32N; read as EPSG:32632 the data would lie 2,000 km to the east."""
     recipe = load_recipe("cologne/districts")
-    batches = list(READERS["vector"].read(real_data / "cologne/geo/Stadtbezirk.shp", {}))
+    batches = list(read("vector", real_data / "cologne/geo/Stadtbezirk.shp", {}))
     (chunk,) = harmonise(recipe, batches, Context("https://example.org/id/test"))
     assert chunk.crs[0]["declared"].startswith("WGS 84 / UTM zone 32N")
     assert batches[0].crs is not None
     assert CRS.from_json(batches[0].crs.projjson).to_epsg() != 32632
     assert isinstance(chunk.features, pa.RecordBatch)
+
+
+def test_population_of_cells_from_a_table_without_geometry(tmp_path: Path) -> None:
+    # Three cells with Cologne's cathedral in the first (its place through PROJ alone), and lines that are wrong.
+    x, y = Transformer.from_crs(4326, 3035, always_xy=True).transform(6.9583, 50.9413)
+    east, north = int(x // 1000) * 1000, int(y // 1000) * 1000
+    cells = [
+        f"CRS3035RES1000mN{north}E{east}",
+        f"CRS3035RES1000mN{north}E{east + 1000}",
+        f"1kmN{north // 1000 + 1}E{east // 1000}",
+    ]
+    lines = [
+        "GRD_ID,TOT_P_2021,CNTR_ID",
+        *(f"{c},{n},DE" for c, n in zip(cells, (12_345, 0, 7.5), strict=True)),
+    ]
+    lines += ["CRS3035RES1000mE1N1,5,DE", f"{cells[0]},12345,DE", f"{cells[1]},x,DE", f"{cells[2]},,DE"]
+    path = tmp_path / "population_grid.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rows, tally, chunks = made("eurostat/population-grid", path)
+    assert [r["properties"] for r in rows] == [
+        {"scheme": "grid-1km", "code": code, "population": n, "reference_year": 2021}
+        for code, n in zip(cells, (12_345, 0, 7.5), strict=True)
+    ]
+    assert rows[0]["geometry"].contains(shapely.Point(6.9583, 50.9413))
+    assert geodesic_area(rows) == pytest.approx(
+        3e6, rel=2e-3
+    )  # LAEA keeps areas; edges are straight in degrees here
+    assert within(bounds(rows), COLOGNE)
+    assert {o.row: o.reason for c in chunks for o in c.outcomes} == {
+        3: "bad-cell", 4: "duplicate", 5: "bad-value", 6: "missing-value",
+    }  # fmt: skip
+    assert (tally.read, tally.accepted, tally.rejected, tally.duplicate) == (7, 3, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "year"), [("TOT_P_2018", 2018), ("TOT_P_2011", 2011), ("tot_p_2006", 2006)]
+)
+def test_the_year_of_the_population_is_in_the_name_of_the_column(
+    tmp_path: Path, column: str, year: int
+) -> None:
+    path = tmp_path / "GEOSTAT.csv"
+    path.write_text(f"GRD_ID,{column}\n1kmN3099E4108,5\n", encoding="utf-8")
+    ((row,), _, _) = made("eurostat/population-grid", path)
+    assert row["properties"]["reference_year"] == year
+    assert row["local_id"].endswith(str(year))
 
 
 def test_the_recipe_in_the_guide_is_one_and_its_table_has_every_reason() -> None:
