@@ -19,6 +19,7 @@ from ldt.api.dpsir import dpsir
 from ldt.api.features import features
 from ldt.api.http import PlainAddresses
 from ldt.api.indicators import indicators
+from ldt.api.map import pages as map_pages
 from ldt.api.negotiate import PARQUET
 from ldt.api.observations import observations
 from ldt.api.security import Caller, everyone
@@ -44,6 +45,7 @@ STANDARDS: tuple[Standard, ...] = (
     indicators,
     datasets,
     dpsir,
+    map_pages,
     vocabularies,
 )
 

@@ -34,6 +34,7 @@ def landing(request: Request, f: F = None) -> Response:
         "links": [
             *links.own(request, chosen, FORMS),
             links.link(links.url(request, "twins"), "data", JSON, "Twins"),
+            links.link(links.url(request, "map"), "map", HTML, "Map"),
             links.link(links.url(request, "indicators"), "indicators", JSON, "Definitions of indicators"),
             links.link(links.url(request, "vocabularies"), "vocabularies", JSON, "Vocabularies"),
             links.link(links.url(request, "dpsir"), "dpsir", JSON, "DPSIR chains"),

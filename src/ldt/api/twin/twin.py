@@ -85,6 +85,7 @@ def _ways(request: Request, twin: str) -> list[links.Link]:
 
     link = links.link
     return [
+        link(to("map"), "map", HTML, "Map"),
         link(to("collections"), "data", JSON, "Collections of features"),
         link(to("conformance"), "conformance", JSON, "Conformance classes"),
         link(to("api"), "service-desc", OAS30, "OpenAPI 3.0"),
