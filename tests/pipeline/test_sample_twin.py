@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import orjson
+import pandas as pd
 import pyarrow as pa
 import pytest
 import shapely
@@ -17,28 +20,20 @@ from shapely.geometry.base import BaseGeometry
 from ldt import sources
 from ldt.harmonise import harmoniser
 from ldt.harmonise.chunk import Context
-from ldt.harmonise.recipe import Recipe
+from ldt.harmonise.recipe import Recipe, load_recipe
 from ldt.model.observation import Datastream
 from ldt.model.outcome import Tally
 from ldt.pipeline.manifest import Listed, load_manifest, resolve
 from ldt.pipeline.sample import generate
+from ldt.pipeline.sample.datasets import ENTRIES
 
-NAMES = [
-    "sample-boundary",
-    "sample-districts",
-    "sample-quarters",
-    "sample-administrative-unit",
-    "sample-protected-sites",
-    "sample-stations",
-    "sample-land-cover",
-    "sample-air-quality",
-    "sample-air-quality-legacy",
-]
+#: Data sets of features and observations, in the order of the manifest.
+NAMES = [name for name, entry in ENTRIES.items() if load_recipe(entry.recipe).shape != "coverage"]
 
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return generate(tmp_path_factory.mktemp("twin"))
+    return generate(tmp_path_factory.mktemp("twin"), size="small")
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +89,11 @@ class Harmonised:
 
 
 def test_the_manifest_lists_all_data_sets_the_boundary_first(listed: dict[str, Listed]) -> None:
-    assert list(listed) == NAMES
+    assert list(listed) == list(ENTRIES)
+    assert next(iter(listed)) == "sample-boundary"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ENTRIES)
 def test_every_data_set_says_that_it_is_synthetic(listed: dict[str, Listed], name: str) -> None:
     recipe: Recipe = listed[name].recipe
     assert set(recipe.title) == {"en", "de", "fr", "es", "it"}
@@ -133,7 +129,7 @@ def test_sites_fail_for_the_reasons_that_the_generator_meant(
 
 def test_areas_have_schemes_codes_and_parents(listed: dict[str, Listed], selection: BaseGeometry) -> None:
     parents: dict[tuple[str, str], tuple[str, str] | None] = {}
-    for name in NAMES[:3]:
+    for name in ("sample-boundary", "sample-districts", "sample-quarters"):
         for p in Harmonised(listed[name], selection).properties:
             parent = (p["parent_scheme"], p["parent_code"]) if "parent_code" in p else None
             parents[p["scheme"], p["code"]] = parent
@@ -146,13 +142,14 @@ def test_stations_are_the_things_that_observe(listed: dict[str, Listed], selecti
     stations = Harmonised(listed["sample-stations"], selection)
     codes = {p["code"] for p in stations.properties}
     assert codes == {f"DEZZ00{n}" for n in range(1, 7)}
-    assert {p["altitude_m"] for p in stations.properties} == {162, 158, 185, 149, 151, 341}
+    assert {p["station_type"] for p in stations.properties} == {"traffic", "background", "industrial"}
+    assert {p["started"] for p in stations.properties} == {f"{year}-04-01" for year in range(1991, 1997)}
     x, y = shapely.get_coordinates(stations.geometries).T
     assert ((x > 8.9) & (x < 9.2) & (y > 51.2) & (y < 51.4)).all()
     air = Harmonised(listed["sample-air-quality"], selection)
     assert {d.thing for d in air.datastreams} == codes
-    assert len(air.datastreams) == 12
-    assert {d.observed_property for d in air.datastreams} == {"NO2", "PM10"}
+    assert len(air.datastreams) == 22
+    assert {d.observed_property for d in air.datastreams} == {"NO2", "PM10", "PM2.5", "O3", "SO2"}
     first = min(batch.column("time")[0].as_py() for batch in air.observations)
     assert first.isoformat() == "2023-12-31T23:00:00+00:00"  # midnight in UTC+1
 
@@ -167,3 +164,67 @@ def test_harmonised_areas_are_as_large_as_stated(
     assert found.keys() == stated.keys()
     for code, size in stated.items():
         assert found[code] == pytest.approx(size, rel=1e-6)
+
+
+def test_buildings_keep_what_their_file_says(
+    listed: dict[str, Listed], manifest: Path, selection: BaseGeometry
+) -> None:
+    found = Harmonised(listed["sample-buildings"], selection)
+    by_id = dict(zip(found.column("local_id"), found.properties, strict=True))
+    with gzip.open(manifest.parent / "buildings.gml.gz", "rt", encoding="utf-8") as file:
+        text = file.read()
+    for code in ("00005", "00700", "01200"):
+        part = text[text.index(f'gml:id="bu.{code}"') :].split("</bu-core2d:Building>")[0]
+        (height,) = re.findall(r'uom="m">([\d.]+)<', part)
+        (year,) = re.findall(r"<bu-base:end>(\d{4})", part)
+        (use,) = re.findall(r"CurrentUseValue/(\w+)", part)
+        (floors,) = re.findall(r"AboveGround>(\d+)</bu-base:numberOfFloorsAboveGround", part)
+        one = by_id[code]
+        assert (one["height_m"], one["year_of_construction"]) == (float(height), int(year))
+        assert (one["use"], one["floors"], one["condition"]) == (use, int(floors), "functional")
+
+
+def test_numbers_with_a_decimal_comma_are_numbers(
+    listed: dict[str, Listed], manifest: Path, selection: BaseGeometry
+) -> None:
+    found = Harmonised(listed["sample-trees"], selection)
+    register = pd.read_csv(
+        manifest.parent / "baumkataster.csv",
+        sep=";",
+        decimal=",",
+        encoding="latin-1",
+        dtype={"Stadtviertel": str},
+    ).drop_duplicates()
+    register = register.dropna(subset=["Rechtswert (UTM32)"]).set_index("Baumnummer")
+    assert len(found.properties) == len(register)
+    for code, one in zip(found.column("local_id"), found.properties, strict=True):
+        row = register.loc[code]
+        assert one["height_m"] == row["Höhe in m"]
+        assert one["crown_m"] == row["Kronendurchmesser in m"]
+        assert one["name"] == row["Gattung/Art (deutsch)"]
+        assert one["quarter"] == row["Stadtviertel"]
+
+
+def test_the_population_of_an_area_is_told_by_scheme_code_and_year(
+    listed: dict[str, Listed], selection: BaseGeometry
+) -> None:
+    found = Harmonised(listed["sample-population"], selection)
+    assert {(p["scheme"], p["reference_year"]) for p in found.properties} == {
+        (scheme, year) for scheme in ("district", "quarter") for year in (2018, 2023, 2024, 2025)
+    }
+    assert ("0402", 2024) not in {(p["code"], p["reference_year"]) for p in found.properties}
+    grid = Harmonised(listed["sample-population-grid"], selection)
+    assert {p["scheme"] for p in grid.properties} == {"grid-1km"}
+    assert gpd.GeoSeries(grid.geometries, crs=4326).to_crs(3035).area.to_numpy() == pytest.approx(
+        1e6, rel=1e-5
+    )
+
+
+def test_a_layer_of_changes_knows_what_was_before(listed: dict[str, Listed], selection: BaseGeometry) -> None:
+    changes = Harmonised(listed["sample-land-cover-changes"], selection).properties
+    assert {p["reference_year"] for p in changes} == {2024}
+    assert all(p["change_from"] != p["class"] for p in changes)
+    for year in (2018, 2024):
+        status = Harmonised(listed[f"sample-land-cover-{year}"], selection).properties
+        assert {p["reference_year"] for p in status} == {year}
+        assert not any("change_from" in p for p in status)

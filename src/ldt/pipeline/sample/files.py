@@ -1,4 +1,4 @@
-"""Writers of the sample city's other files: GeoPackage, the EEA's Parquet and CSV layouts, station lists.
+"""Writers of the sample city's GeoPackages and of the EEA's Parquet and CSV layouts.
 
 Each writes the same bytes for the same input: what libraries would stamp with the time of day is fixed.
 """
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pyogrio
 import shapely
 
-from ldt.pipeline.sample.air import POLLUTANTS, Series, Station, opened
+from ldt.pipeline.sample.air import POLLUTANTS, Series
 
 #: The moment that files claim to have been written at.
 STAMP = "2026-01-01T00:00:00.000Z"
@@ -46,11 +46,6 @@ _LEGACY_HEADER = (
     "Countrycode,Namespace,AirQualityNetwork,AirQualityStation,AirQualityStationEoICode,SamplingPoint,SamplingProcess,"
     "Sample,AirPollutant,AirPollutantCode,AveragingTime,Concentration,UnitOfMeasurement,DatetimeBegin,DatetimeEnd,"
     "Validity,Verification"
-)
-_STATION_HEADER = (
-    "station_code,station_local_code,station_name,station_start_date,station_end_date,station_latitude_d,"
-    "station_latitude_dms,station_longitude_d,station_longitude_dms,station_altitude,type_of_station,"
-    "station_type_of_area,station_ozone_classification,station_subcat_rural_background,network_code"
 )
 
 
@@ -152,21 +147,6 @@ def write_eea_legacy(path: Path, series: Series, twice: int) -> None:
     _write_csv(path, _LEGACY_HEADER, [*rows(1, hours), *rows(2, hours[-twice:])])
 
 
-def write_stations(path: Path, stations: Iterable[Station]) -> None:
-    """Write a station list in the layout of the German environment agency's."""
-    rows = []
-    for station in stations:
-        site = station.site
-        rural = "near-city" if site.area == "rural" else "unknown"
-        place = [
-            f"{station.latitude:.6f}", _sexagesimal(station.latitude, 3),
-            f"{station.longitude:.6f}", _sexagesimal(station.longitude, 2),
-        ]  # fmt: skip
-        kind = [site.altitude, site.kind, site.area, site.area, rural, "DE099A"]
-        rows.append([site.code, site.code, site.name, f"{opened(site):%Y%m%d}", "", *place, *kind])
-    _write_csv(path, _STATION_HEADER, rows)
-
-
 def _write_csv(path: Path, header: str, rows: Iterable[Iterable[Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(header + "\r\n")
@@ -176,9 +156,3 @@ def _write_csv(path: Path, header: str, rows: Iterable[Iterable[Any]]) -> None:
 def _with_offset(hours: npt.NDArray[np.datetime64]) -> list[str]:
     text = pc.strftime(pa.array(hours.astype("datetime64[s]")), format="%Y-%m-%d %H:%M:%S +01:00")
     return list(text.to_pylist())
-
-
-def _sexagesimal(degrees: float, width: int) -> str:
-    """Return degrees as the agency writes them: +051.27.45 for 51 degrees, 27 minutes, 45 seconds."""
-    seconds = round(degrees * 3600)
-    return f"+{seconds // 3600:0{width}}.{seconds // 60 % 60}.{seconds % 60}"

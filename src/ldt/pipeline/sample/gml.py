@@ -1,4 +1,4 @@
-"""INSPIRE GML 3.2.1: protected sites (ps 4.0) and administrative units (au 4.0), latitude before longitude."""
+"""INSPIRE GML 3.2.1: protected sites (ps 4.0), administrative units (au 4.0) and stations (ef 4.0), latitude before longitude."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from lxml import etree
 from pyproj import Transformer
 
+from ldt.pipeline.sample.air import Station, opened
 from ldt.pipeline.sample.city import CRS, NAME, Area, Floats
 from ldt.pipeline.sample.sites import ProtectedSite
 
@@ -26,6 +27,7 @@ NS = {
     "gn": f"{_INSPIRE}/gn/4.0",
     "ps": f"{_INSPIRE}/ps/4.0",
     "au": f"{_INSPIRE}/au/4.0",
+    "ef": f"{_INSPIRE}/ef/4.0",
     "gmd": "http://www.isotc211.org/2005/gmd",
 }
 
@@ -91,6 +93,10 @@ class GmlWriter:
         """Write municipalities as a collection of au:AdministrativeUnit."""
         _write(path, (self._administrative_unit(a) for a in areas), notice)
 
+    def facilities(self, path: Path, stations: Iterable[Station], notice: str) -> None:
+        """Write stations as a collection of ef:EnvironmentalMonitoringFacility."""
+        _write(path, (_facility(s) for s in stations), notice)
+
     def _protected_site(self, site: ProtectedSite) -> etree._Element:
         feature = etree.Element(_name("ps:ProtectedSite"), nsmap=NS)
         namespace = f"{NAMESPACE}/ps"
@@ -154,6 +160,34 @@ class GmlWriter:
     def _positions(self, ring: Floats) -> str:
         degrees = np.column_stack(self.to_degrees.transform(ring[:, 0], ring[:, 1])).ravel()
         return " ".join(map("{:.9f}".format, degrees.tolist()))
+
+
+def _facility(station: Station) -> etree._Element:
+    site = station.site
+    gml_id = f"ef.{site.code}"
+    feature = etree.Element(_name("ef:EnvironmentalMonitoringFacility"), {_name("gml:id"): gml_id}, nsmap=NS)
+    namespace = f"{NAMESPACE}/ef"
+    identifier = f"{namespace}/{site.code}"
+    _add(feature, "gml:identifier", identifier, codeSpace="http://inspire.ec.europa.eu/ids")
+    _identify(feature, "ef:inspireId", namespace, site.code)
+    _add(feature, "ef:name", site.name)
+    _add(feature, "ef:additionalDescription", "synthetic data")
+    _add(feature, "ef:mediaMonitored", xlink_href=f"{_CODELIST}/MediaValue/air")
+    point = _add(feature, "ef:geometry/gml:Point", gml_id=f"{gml_id}-0", srsName=SRS, srsDimension="2")
+    _add(point, "gml:pos", f"{station.latitude:.6f} {station.longitude:.6f}")
+    regime = f"{_CODELIST}/MeasurementRegimeValue/continuousDataCollection"
+    _add(feature, "ef:measurementRegime", xlink_href=regime)
+    _add(feature, "ef:mobile", "false")
+    # The code list SpecialisedEMFTypeValue is open: the EEA's classification of stations serves here.
+    kind = f"http://dd.eionet.europa.eu/vocabulary/aq/stationclassification/{site.kind}"
+    _add(feature, "ef:specialisedEMFType", xlink_href=kind)
+    activity = _add(
+        feature, "ef:operationalActivityPeriod/ef:OperationalActivityPeriod", gml_id=f"{gml_id}-1"
+    )
+    period = _add(activity, "ef:activityTime/gml:TimePeriod", gml_id=f"{gml_id}-2")
+    _add(period, "gml:beginPosition", opened(site).isoformat())
+    _add(period, "gml:endPosition", indeterminatePosition="unknown")
+    return feature
 
 
 def _write(path: Path, members: Iterator[etree._Element], notice: str) -> None:

@@ -24,23 +24,51 @@ _SPACING = 750.0
 _BANK = 150.0
 
 
+#: Years of the two status layers. Both are years of real releases.
+BEFORE, AFTER = 2018, 2024
+YEARS = (BEFORE, AFTER)
+
+
 @dataclass(frozen=True, slots=True)
-class LandCover:
-    """Units of land cover: `polygons` (n,) in :data:`LAEA`, `codes` (n,) of three digits as text."""
+class Units:
+    """Polygons (n,) in :data:`LAEA` of one class each; `codes` (n,) of three digits as text, in a layer of changes `from-to`."""
 
     polygons: npt.NDArray[np.object_]
     codes: npt.NDArray[np.object_]
 
 
-def land_cover(rng: np.random.Generator, city: City) -> LandCover:
-    """Draw the land cover around a city."""
-    to_laea = Transformer.from_crs(CRS, LAEA, always_xy=True)
-    centre = np.round(np.array(to_laea.transform(*CENTRE)), -2)
+@dataclass(frozen=True, slots=True)
+class LandCover:
+    """Land cover as cells that never change their shape, only their class.
+
+    Attributes:
+        cells: polygons (n,) in :data:`LAEA` that cover the square exactly; neighbours share their vertices.
+        codes: year → class of each cell (n,), three digits as text.
+    """
+
+    cells: npt.NDArray[np.object_]
+    codes: dict[int, npt.NDArray[np.object_]]
+
+    def units(self, year: int) -> Units:
+        """Return the status layer of a year: neighbouring cells of one class are one unit."""
+        return _joined(self.cells, self.codes[year])
+
+    def changes(self) -> Units:
+        """Return the layer of changes between the two years; its codes are `211-112`."""
+        before, after = self.codes[BEFORE], self.codes[AFTER]
+        changed = before != after
+        return _joined(self.cells[changed], before[changed] + "-" + after[changed])
+
+
+def land_cover(rng: np.random.Generator, growth: np.random.Generator, city: City) -> LandCover:
+    """Draw the land cover around a city; `rng` decides about the first year, `growth` about what changes."""
+    centre = square_centre()
     seeds, on_river = _seeds(rng, centre)
     to_city = Transformer.from_crs(LAEA, CRS, always_xy=True)
     local = np.column_stack(to_city.transform(seeds[:, 0], seeds[:, 1]))
     codes = _classes(rng, city, local)
     codes[on_river] = "511"
+    later = _later(growth, city, local, codes)
 
     square = shapely.box(*(centre - HALF_SIDE), *(centre + HALF_SIDE))
     cells = shapely.get_parts(shapely.voronoi_polygons(MultiPoint(seeds), extend_to=square.buffer(1_000)))
@@ -49,13 +77,23 @@ def land_cover(rng: np.random.Generator, city: City) -> LandCover:
     cells = shapely.intersection(cells[cell_of[np.argsort(seed_of)]], square)
     # Rounded to a decimetre, alike in every cell, vertices stay shared and files stay the same on other machines.
     cells = shapely.transform(cells, lambda xy: np.round(xy, 1))
+    return LandCover(cells, {BEFORE: codes, AFTER: later})
+
+
+def square_centre() -> Floats:
+    """Return the middle (2,) of the square that is covered, in :data:`LAEA`; it lies on the 100 m grid."""
+    to_laea = Transformer.from_crs(CRS, LAEA, always_xy=True)
+    return np.asarray(np.round(np.array(to_laea.transform(*CENTRE)), -2), dtype=np.float64)
+
+
+def _joined(cells: npt.NDArray[np.object_], codes: npt.NDArray[np.object_]) -> Units:
     parts: list[npt.NDArray[np.object_]] = []
     names: list[str] = []
     for code in np.unique(codes.astype(str)):
         joined = shapely.get_parts(shapely.coverage_union_all(cells[codes == code]))
         parts.append(shapely.normalize(joined))
         names += [str(code)] * len(joined)
-    return LandCover(np.concatenate(parts), np.array(names, dtype=object))
+    return Units(np.concatenate(parts), np.array(names, dtype=object))
 
 
 def _seeds(rng: np.random.Generator, centre: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -114,3 +152,31 @@ def _classes(rng: np.random.Generator, city: City, xy: Floats) -> npt.NDArray[np
     return np.select(
         [r for _, r in rules], [np.array(c, dtype=object) for c, _ in rules], default="211"
     ).astype(object)
+
+
+def _later(
+    rng: np.random.Generator, city: City, xy: Floats, before: npt.NDArray[np.object_]
+) -> npt.NDArray[np.object_]:
+    """Return the classes (n,) six years later: the town grows into fields, works are finished, woods are felled and grow again.
+
+    Each line names what was, what becomes of it, how many cells, and where: the lowest `place` first.
+    """
+    out = city.rurality(xy)
+    chance = rng.random(len(xy))
+    edge, wild = np.abs(out - 0.8) + 0.35 * chance, np.where(out > 1.0, chance, 2 + chance)
+    fields, woods = ("211", "231", "242", "243"), ("311", "312", "313")
+    after = before.copy()
+    for was, becomes, cells, place in (
+        (fields, "112", 7, edge),
+        (fields, "121", 3, edge + 0.2 * chance),
+        (fields, "133", 2, edge),
+        (("133",), "112", 1, out),
+        (("131",), "512", 1, wild),
+        (("131",), "321", 1, wild),
+        (woods, "324", 5, wild),
+        (("324",), "311", 4, wild),
+        (("243",), "231", 3, wild),
+    ):
+        may = np.isin(before.astype(str), was) & (after == before)
+        after[np.argsort(np.where(may, place, np.inf), kind="stable")[: min(cells, int(may.sum()))]] = becomes
+    return after
