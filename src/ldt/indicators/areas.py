@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
 from sqlalchemy import CTE, ColumnElement, FromClause, case, false, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from ldt.indicators.request import rows
+from ldt.indicators.request import Request, inputs, named, resolve, rows
+from ldt.model.indicator import Value
 from ldt.model.snapshot import DatasetVersion, Snapshot
 from ldt.store import tables as t
 from ldt.store import visible
@@ -74,6 +75,76 @@ def areas(snapshot: Snapshot, schemes: Sequence[str]) -> CTE:
     )
 
 
+def described(area: CTE) -> list[ColumnElement[Any]]:
+    """Return what a value has to know of its area: `scheme`, `code`, `name`, `dataset_id`, `area_m2`, `geom` (EWKB)."""
+    c = area.c
+    return [c.scheme, c.code, c.name, c.dataset_id, c.area_m2, func.ST_AsEWKB(c.geom).label("geom")]
+
+
+def listed(conn: psycopg.Connection[Any], snapshot: Snapshot, schemes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the areas of some schemes as :func:`described` has them, in order of scheme and code."""
+    area = areas(snapshot, schemes)
+    found = rows(conn, select(*described(area)).order_by(area.c.scheme, area.c.code))
+    return [{**r, "geom": _bytes(r["geom"])} for r in found]
+
+
+def lacking(request: Request) -> list[Value]:
+    """Return the value of each period that says that there are no areas."""
+    return request.lacking(
+        f"needs areas of the schemes {named(request.area_schemes)} among {named(AREA_TYPES)}"
+    )
+
+
+def value(
+    request: Request,
+    area: dict[str, Any],
+    period: str,
+    datasets: Iterable[DatasetVersion],
+    **known: Any,
+) -> Value:
+    """Return the value of an area.
+
+    Args:
+        request: what is computed.
+        area: a row with the columns of :func:`described`.
+        period: as it is written.
+        datasets: what was read beside the area itself.
+        known: the further attributes of :class:`Value`, `status` and `method` among them.
+    """
+    span = resolve(period)
+    holders = {d.dataset_id: d for d in area_datasets(request.snapshot)}
+    versions, access = inputs([holders[area["dataset_id"]], *datasets])
+    return Value(
+        key=request.key(area["scheme"], area["code"], period),
+        period_start=span.start,
+        period_end=span.end,
+        unit=request.definition.unit,
+        name=area["name"],
+        access=access,
+        inputs=versions,
+        geom=_bytes(area["geom"]),
+        **known,
+    )
+
+
+def known_share(request: Request, what: str, coverage: float) -> dict[str, Any]:
+    """Return `status`, `reason` and `coverage` of a value that needs data for a least share of its area.
+
+    Args:
+        request: its definition says what share.
+        what: the data, as the reason names them.
+        coverage: share of the area that there are data for, 0 to 1.
+    """
+    needed = request.definition.validity.min_coverage or 0.0
+    enough = coverage > 0 and coverage >= needed
+    reason = f"{what} is known for {100 * coverage:.1f} % of the area, {100 * needed:g} % are needed"
+    return {
+        "status": "valid" if enough else "insufficient",
+        "reason": None if enough else reason,
+        "coverage": coverage,
+    }
+
+
 def polygons(geometry: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the polygonal part of a geometry, valid: a projection can turn a sliver over."""
     return func.ST_CollectionExtract(func.ST_MakeValid(geometry), 3)
@@ -112,7 +183,7 @@ def stations_in(
     """Return the areas of some schemes, each with the codes of the facilities that lie in it.
 
     Returns:
-        dicts with `scheme`, `code`, `name`, `dataset_id`, `geom` (EWKB) and `stations` (list of codes).
+        dicts with the columns of :func:`described` and `stations` (list of codes).
     """
     area = areas(snapshot, schemes)
     f = t.feature.alias("place")
@@ -121,15 +192,11 @@ def stations_in(
     found = rows(
         conn,
         select(
-            area.c.scheme,
-            area.c.code,
-            area.c.name,
-            area.c.dataset_id,
-            func.ST_AsEWKB(area.c.geom).label("geom"),
+            *described(area),
             func.array_agg(station.distinct()).filter(station.is_not(None)).label("stations"),
         )
         .select_from(area.outerjoin(f, seen(f, snapshot, snapshot.of_type(FACILITIES)) & inside))
-        .group_by(area.c.scheme, area.c.code, area.c.name, area.c.dataset_id, area.c.geom)
+        .group_by(*described(area))
         .order_by(area.c.scheme, area.c.code),
     )
     return [{**r, "geom": _bytes(r["geom"]), "stations": r["stations"] or []} for r in found]

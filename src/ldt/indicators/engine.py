@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 
 from ldt import __version__
 from ldt.errors import Conflict, NotFound, RecipeError, UsageError
-from ldt.indicators import air, eaqi, exceedance, green, heat, landcover
+from ldt.indicators import air, eaqi, exceedance, green, heat, landcover, sealing
 from ldt.indicators.request import Request
 from ldt.model.indicator import STATION, TWIN, Definition, Value
 from ldt.model.law import RuleSet
@@ -42,6 +42,10 @@ METHODS: dict[str, Method] = {
     "temperature-days": heat.temperature_days,
     "union-share": green.union_share,
     "class-share": landcover.class_share,
+    "class-diversity": landcover.class_diversity,
+    "class-change": landcover.land_take,
+    "coverage-mean": sealing.coverage_mean,
+    "class-area-per-inhabitant": green.area_per_inhabitant,
 }
 
 

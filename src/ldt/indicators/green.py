@@ -1,4 +1,4 @@
-"""Green: what part of an area is protected."""
+"""Green: what part of an area is protected, and how much green there is for each inhabitant."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from ldt.indicators import areas
-from ldt.indicators.request import Request, inputs, named, resolve, rows
+from ldt.indicators import areas, classes, landcover, population
+from ldt.indicators.classes import Cover, Found
+from ldt.indicators.request import Request, resolve, rows
 from ldt.model.indicator import Value
+from ldt.model.snapshot import DatasetVersion
 from ldt.store import tables as t
 
 #: Why a site does not count.
@@ -35,17 +37,39 @@ def union_share(conn: psycopg.Connection[Any], request: Request) -> list[Value]:
     A feature counts for a period if it was founded (`legal_foundation_date`, where it is known) before the period's end.
     Features without an area (points, lines) do not count; their number is told.
     """
-    snapshot, kind = request.snapshot, str(request.definition.formula.feature_type)
-    datasets, holders = snapshot.of_type(kind), areas.area_datasets(snapshot)
+    kind = str(request.definition.formula.feature_type)
+    datasets = request.snapshot.of_type(kind)
     if not datasets:
         return request.lacking(f"needs features of the type {kind}")
     found = rows(conn, _statement(request))
-    if not found:
-        return request.lacking(
-            f"needs areas of the schemes {named(request.area_schemes)} among {named(areas.AREA_TYPES)}"
+    return [_value(request, r, datasets) for r in found] or areas.lacking(request)
+
+
+def area_per_inhabitant(conn: psycopg.Connection[Any], request: Request) -> list[Value]:
+    """Return the square metres of green land cover in each area for each of its inhabitants."""
+    kind = str(request.definition.formula.population_type)
+    if not request.snapshot.of_type(kind):
+        return request.lacking(f"needs features of the type {kind}")
+    flags = classes.numbers(conn, request.definition.formula)
+    described = areas.listed(conn, request.snapshot, request.area_schemes)
+    people = population.populations(conn, request, described)
+
+    def per_inhabitant(cover: Cover, period: str) -> Found:
+        green = landcover.in_class_m2(cover, flags)
+        quality: dict[str, Any] = {"in_class_m2": green}
+        known = people.get((cover.area["scheme"], cover.area["code"], period))
+        if known is None:
+            reason = "no population of the last year of the period or before is known for it"
+            return Found(None, cover.source, quality, reason)
+        return Found(
+            value=green / known.number if known.number > 0 else None,
+            method=f"{cover.source}; {known.method}",
+            quality=quality | known.quality,
+            reason="nobody lives there",
+            datasets=(known.dataset,),
         )
-    by_id = {d.dataset_id: d for d in holders}
-    return [_value(request, r, *inputs([by_id[r["dataset_id"]], *datasets])) for r in found]
+
+    return classes.values(conn, request, flags, per_inhabitant)
 
 
 def why_not(site: FromClause, last: ColumnElement[str] | str) -> ColumnElement[Any]:
@@ -81,13 +105,8 @@ def _statement(request: Request) -> Any:
     )
     return (
         select(
-            area.c.scheme,
-            area.c.code,
-            area.c.name,
-            area.c.dataset_id,
-            area.c.area_m2,
+            *areas.described(area),
             period.c.period,
-            func.ST_AsEWKB(area.c.geom).label("geom"),
             func.count(site.c.fid).filter(counts).label("sites"),
             func.count(site.c.fid).filter(reason == NO_AREA).label("without_area"),
             func.count(site.c.fid).filter(reason == LATER).label("founded_later"),
@@ -104,29 +123,19 @@ def _statement(request: Request) -> Any:
                 ),
             )
         )
-        .group_by(
-            area.c.scheme,
-            area.c.code,
-            area.c.name,
-            area.c.dataset_id,
-            area.c.area_m2,
-            area.c.geom,
-            period.c.period,
-        )
+        .group_by(*areas.described(area), period.c.period)
         .order_by(area.c.scheme, area.c.code, period.c.period)
     )
 
 
-def _value(request: Request, row: dict[str, Any], versions: dict[str, int], access: Any) -> Value:
-    period = resolve(row["period"])
-    return Value(
-        key=request.key(row["scheme"], row["code"], row["period"]),
-        period_start=period.start,
-        period_end=period.end,
-        name=row["name"],
+def _value(request: Request, row: dict[str, Any], datasets: list[DatasetVersion]) -> Value:
+    return areas.value(
+        request,
+        row,
+        row["period"],
+        datasets,
         # The union of clipped parts can be larger than the area by a rounding error.
         value=100 * min(1.0, row["inside_m2"] / row["area_m2"]),
-        unit=request.definition.unit,
         status="valid",
         n_valid=row["sites"],
         method="union of the sites clipped to the area, EPSG:3035",
@@ -137,7 +146,4 @@ def _value(request: Request, row: dict[str, Any], versions: dict[str, int], acce
             "sites_without_area": row["without_area"],
             "sites_founded_later": row["founded_later"],
         },
-        access=access,
-        inputs=versions,
-        geom=bytes(row["geom"]),
     )

@@ -1,223 +1,234 @@
-"""Land cover: what part of an area is of certain classes."""
+"""Land cover: the share of classes in an area, their diversity, and what was taken for building."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, case, cast, column, func, select, true
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, FromClause, and_, case, func, not_, select
 
-from ldt.indicators import areas
-from ldt.indicators.request import Request, inputs, named, resolve, rows
+from ldt.indicators import areas, classes, layers
+from ldt.indicators.classes import CHANGE_FROM, YEAR, Cover, Found
+from ldt.indicators.request import Request, named, rows
 from ldt.model.indicator import Formula, Value
 from ldt.model.snapshot import DatasetVersion
 from ldt.store import tables as t
 
-#: Property of a unit that says which year it describes.
-YEAR = "reference_year"
-
-#: Why a unit does not count.
-OTHER_LAYER, OTHER_YEAR, NO_AREA, NO_CLASS = "other-layer", "other-year", "without-area", "unknown-class"
+#: Property of a unit of a layer of changes: the year of the class before.
+BEFORE_YEAR = "change_from_year"
+#: Why a unit of a layer of changes does not count: it was built up before, or is not now.
+OTHER_CHANGE = "other-change"
 
 
 def class_share(conn: psycopg.Connection[Any], request: Request) -> list[Value]:
-    """Return the share of some classes in the part of each area that land cover is known for, in EPSG:3035.
+    """Return the share of some classes in the part of each area that land cover is known for, in percent."""
+    flags = classes.numbers(conn, request.definition.formula)
 
-    For each period the layer with the latest reference year that is not after the period is taken, for all areas the
-    same. Units whose class the vocabulary has no flag for (no data) count as not covered. Below the coverage that the
-    definition asks for the status is `insufficient`.
+    def share(cover: Cover, period: str) -> Found:
+        in_class = in_class_m2(cover, flags)
+        return Found(
+            value=100 * in_class / cover.covered_m2 if cover.m2 else None,
+            method=f"share of the covered area, {cover.source}",
+            quality={"in_class_m2": in_class},
+        )
+
+    return classes.values(conn, request, flags, share)
+
+
+def in_class_m2(cover: Cover, flags: dict[str, Any]) -> float:
+    """Return the square metres of the classes whose flag is set."""
+    return sum(m2 for code, m2 in sorted(cover.m2.items()) if flags[code])
+
+
+def class_mean(conn: psycopg.Connection[Any], request: Request) -> list[Value]:
+    """Return the mean of a number of the classes (`concept_value`), weighted by area, in the covered part of each area."""
+    of_class = classes.numbers(conn, request.definition.formula)
+
+    def mean(cover: Cover, period: str) -> Found:
+        total = sum(m2 * of_class[code] for code, m2 in sorted(cover.m2.items()))
+        return Found(
+            value=total / cover.covered_m2 if cover.m2 else None,
+            method=f"{request.definition.formula.concept_value} of each class, weighted by area, {cover.source}",
+        )
+
+    return classes.values(conn, request, of_class, mean)
+
+
+def class_diversity(conn: psycopg.Connection[Any], request: Request) -> list[Value]:
+    """Return Shannon's diversity of the classes of each area: H = -sum(p ln p), p the share in the covered part.
+
+    The quality has the number S of classes and the evenness H / ln S (none where there is one class only).
     """
-    snapshot, formula = request.snapshot, request.definition.formula
-    kind = str(formula.feature_type)
-    layers = _layers(conn, request)
-    if not layers:
-        return request.lacking(f"needs features of the type {kind}")
-    chosen = {p: c for p in request.periods if (c := _choose(layers, _last_year(p))) is not None}
-    years = named(sorted({str(year) for year, _ in layers if year is not None}))
-    values = [
+    counting = classes.numbers(conn, request.definition.formula)
+
+    def diversity(cover: Cover, period: str) -> Found:
+        shares = [m2 / cover.covered_m2 for _, m2 in sorted(cover.m2.items())]
+        h = -math.fsum(p * math.log(p) for p in shares)
+        return Found(
+            # Of a single class -0.0 would come out.
+            value=abs(h) if shares else None,
+            method=f"Shannon diversity of the classes, {cover.source}",
+            quality={
+                "classes": len(shares),
+                "evenness": h / math.log(len(shares)) if len(shares) > 1 else None,
+            },
+        )
+
+    return classes.values(conn, request, counting, diversity)
+
+
+# Land take ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLayer:
+    """The changes that one data set tells between two years."""
+
+    dataset: DatasetVersion
+    before: int
+    after: int
+
+
+def land_take(conn: psycopg.Connection[Any], request: Request) -> list[Value]:
+    """Return what became artificial in each area per year, in km2/a: from layers of changes, in EPSG:3035.
+
+    Counted are units that were of a class without the flag (`concept_flag`: artificial) and are of one with it. The layer is
+    the one whose years hold the last year of the period (the first year excluded), else the latest that ends before it.
+    A layer of changes is taken to be complete: an area without any change has a land take of zero.
+    """
+    kind = str(request.definition.formula.feature_type)
+    found = _change_layers(conn, request)
+    if not found:
+        return request.lacking(
+            f"needs features of the type {kind} with {CHANGE_FROM}, {BEFORE_YEAR} and {YEAR}: a layer of changes"
+        )
+    chosen = {p: c for p in request.periods if (c := _changes_of(found, layers.last_year(p))) is not None}
+    years = named(sorted({f"{c.before} to {c.after}" for c in found}))
+    early = [
         v
-        for v in request.lacking(f"needs {kind} of its last year or before; there are those of {years}")
+        for v in request.lacking(f"needs changes of its last year or before; there are those of {years}")
         if v.key.period not in chosen
     ]
     if not chosen:
-        return values
-    found = rows(conn, _statement(request, chosen))
-    if not found:
-        return request.lacking(
-            f"needs areas of the schemes {named(request.area_schemes)} among {named(areas.AREA_TYPES)}"
-        )
-    by_id = {d.dataset_id: d for d in areas.area_datasets(snapshot)}
-    for r in found:
-        year, dataset = chosen[r["period"]]
-        values.append(_value(request, r, year, *inputs([by_id[r["dataset_id"]], dataset])))
-    return values
+        return early
+    described = areas.listed(conn, request.snapshot, request.area_schemes)
+    if not described:
+        return areas.lacking(request)
+    taken = {c: _taken(conn, request, c) for c in dict.fromkeys(chosen.values())}
+    return early + [
+        _take(request, a, period, layer, taken[layer].get((a["scheme"], a["code"])))
+        for period, layer in chosen.items()
+        for a in described
+    ]
 
 
-def _layers(conn: psycopg.Connection[Any], request: Request) -> list[tuple[int | None, DatasetVersion]]:
-    """Return (reference year, data set) of the land cover that there is; None where the year is not known."""
-    datasets = request.snapshot.of_type(str(request.definition.formula.feature_type))
+def why_not_taken(
+    unit: FromClause, formula: Formula, flags: dict[str, Any], before: int, after: int
+) -> ColumnElement[Any]:
+    """Return the expression of why a unit is no land take between two years, null where it is.
+
+    Args:
+        unit: an alias of `tables.feature`.
+        formula: what vocabulary and property the classes are of.
+        flags: by class, whether it is artificial.
+        before: year of the class before.
+        after: year of the class now.
+    """
+    built = [c for c, flag in flags.items() if flag]
+    free = [c for c, flag in flags.items() if not flag]
+    was, now = unit.c.properties[CHANGE_FROM].astext, classes.class_of(unit, formula)
+    in_years = and_(
+        classes.year(unit, BEFORE_YEAR) == str(before),
+        classes.year(unit) == str(after),
+    )
+    return case(
+        (~_change(unit, formula), classes.OTHER_LAYER),
+        (~func.coalesce(in_years, False), classes.OTHER_YEAR),
+        (func.ST_Dimension(unit.c.geom) < 2, classes.NO_AREA),
+        (not_(func.coalesce(and_(was.in_(free), now.in_(built)), False)), OTHER_CHANGE),
+    )
+
+
+def _change(unit: FromClause, formula: Formula) -> ColumnElement[bool]:
+    return and_(classes.of_vocabulary(unit, formula), unit.c.properties[CHANGE_FROM].astext.is_not(None))
+
+
+def _change_layers(conn: psycopg.Connection[Any], request: Request) -> list[ChangeLayer]:
+    formula = request.definition.formula
+    datasets = request.snapshot.of_type(str(formula.feature_type))
     by_id = {d.dataset_id: d for d in datasets}
     f = t.feature
     found = rows(
         conn,
-        select(f.c.dataset_id, _year(f).label("year"))
+        select(
+            f.c.dataset_id,
+            classes.year(f, BEFORE_YEAR).label("before"),
+            classes.year(f).label("after"),
+        )
         .distinct()
-        .where(areas.seen(f, request.snapshot, datasets), _status_layer(f, request.definition.formula)),
+        .where(areas.seen(f, request.snapshot, datasets), _change(f, formula)),
     )
-    return [(None if r["year"] is None else int(r["year"]), by_id[r["dataset_id"]]) for r in found]
+    stated = [
+        ChangeLayer(by_id[r["dataset_id"]], int(r["before"]), int(r["after"]))
+        for r in found
+        if r["before"] is not None and r["after"] is not None
+    ]
+    return [c for c in stated if c.before < c.after]
 
 
-def _choose(
-    layers: list[tuple[int | None, DatasetVersion]], last: int
-) -> tuple[int | None, DatasetVersion] | None:
-    fitting = [(y, d) for y, d in layers if y is None or y <= last]
-    # An unknown year is the last resort; of equals the data set that came first.
-    return max(fitting, key=lambda c: (-1 if c[0] is None else c[0], -c[1].dataset_id), default=None)
-
-
-def _last_year(period: str) -> int:
-    end = resolve(period).end
-    return end.year - 1 if (end.month, end.day) == (1, 1) else end.year
-
-
-def of_class(unit: FromClause, concept: FromClause, formula: Formula) -> ColumnElement[bool]:
-    """Return the predicate that joins a unit with the concept of its class."""
-    return and_(
-        concept.c.vocabulary == str(formula.vocabulary),
-        concept.c.code == unit.c.properties[str(formula.class_property)].astext,
+def _changes_of(found: Sequence[ChangeLayer], year: int) -> ChangeLayer | None:
+    fitting = [c for c in found if c.before < year]
+    # Those that hold the year end in it or later, all others before it. Of equals the shorter span, then the first data set.
+    return max(
+        fitting,
+        key=lambda c: (year <= c.after, min(c.after, year), c.before, -c.dataset.dataset_id),
+        default=None,
     )
 
 
-def why_not(
-    unit: FromClause, concept: FromClause, formula: Formula, year: ColumnElement[str] | str | None
-) -> ColumnElement[Any]:
-    """Return the expression of why a unit that intersects an area does not count, null where it does.
-
-    Args:
-        unit: an alias of `tables.feature`.
-        concept: the concept of its class, outer-joined by :func:`of_class`.
-        formula: what classes are asked for.
-        year: the reference year that was chosen, as text; null where it is not known.
-    """
-    flag = concept.c.properties[str(formula.concept_flag)].astext
-    return case(
-        (~_status_layer(unit, formula), OTHER_LAYER),
-        (_year(unit).is_distinct_from(year), OTHER_YEAR),
-        (func.ST_Dimension(unit.c.geom) < 2, NO_AREA),
-        (flag.is_(None), NO_CLASS),
-    )
-
-
-def _status_layer(unit: FromClause, formula: Formula) -> ColumnElement[bool]:
-    # A unit that tells what it was before belongs to a layer of changes, which lies over the layer of a year.
-    return and_(
-        unit.c.properties["nomenclature"].astext == str(formula.vocabulary),
-        unit.c.properties["change_from"].astext.is_(None),
-    )
-
-
-def _year(unit: FromClause) -> ColumnElement[Any]:
-    """The reference year as text; null where it is not known or no number."""
-    year = unit.c.properties[YEAR].astext
-    return case((year.regexp_match(r"^\d{1,4}$"), year))
-
-
-def _statement(request: Request, chosen: dict[str, tuple[int | None, DatasetVersion]]) -> Any:
-    snapshot, formula = request.snapshot, request.definition.formula
-    area = areas.areas(snapshot, request.area_schemes)
-    unit, concept = t.feature.alias("unit"), t.concept
-    layer = (
-        func.unnest(
-            cast(list(chosen), ARRAY(Text)),
-            cast([d.dataset_id for _, d in chosen.values()], ARRAY(Integer)),
-            cast([None if y is None else str(y) for y, _ in chosen.values()], ARRAY(Text)),
-        )
-        .table_valued(
-            column("period", Text), column("dataset_id", Integer), column("year", Text), name="layer"
-        )
-        .render_derived()
-    )
-    datasets = list({d.dataset_id: d for _, d in chosen.values()}.values())
-    m2 = func.ST_Area(
-        func.ST_Intersection(area.c.laea, areas.polygons(func.ST_Transform(unit.c.geom, areas.LAEA)))
-    )
-    flag = concept.c.properties[str(formula.concept_flag)].astext
-    reason = why_not(unit, concept, formula, layer.c.year)
-    return (
+def _taken(
+    conn: psycopg.Connection[Any], request: Request, layer: ChangeLayer
+) -> dict[tuple[str, str], dict[str, Any]]:
+    formula = request.definition.formula
+    flags = classes.numbers(conn, formula)
+    area, unit = areas.areas(request.snapshot, request.area_schemes), t.feature.alias("unit")
+    counts = why_not_taken(unit, formula, flags, layer.before, layer.after).is_(None)
+    found = rows(
+        conn,
         select(
             area.c.scheme,
             area.c.code,
-            area.c.name,
-            area.c.dataset_id,
-            area.c.area_m2,
-            layer.c.period,
-            func.ST_AsEWKB(area.c.geom).label("geom"),
-            func.count(unit.c.fid).filter(reason.is_(None)).label("units"),
-            func.count(unit.c.fid).filter(reason == NO_CLASS).label("unknown"),
-            # Two sums that exclude each other, so that each unit is clipped once.
-            func.coalesce(func.sum(m2).filter(reason.is_(None), flag == "true"), 0.0).label("in_class_m2"),
-            func.coalesce(func.sum(m2).filter(reason.is_(None), flag != "true"), 0.0).label("others_m2"),
+            func.count().label("units"),
+            func.sum(classes.clipped_m2(unit, area)).label("m2"),
         )
-        .select_from(
-            area.join(layer, true())
-            .outerjoin(
-                unit,
-                and_(
-                    areas.seen(unit, snapshot, datasets),
-                    unit.c.dataset_id == layer.c.dataset_id,
-                    func.ST_Intersects(unit.c.geom, area.c.geom),
-                ),
-            )
-            .outerjoin(
-                concept,
-                of_class(unit, concept, formula),
-            )
-        )
-        .group_by(
-            area.c.scheme,
-            area.c.code,
-            area.c.name,
-            area.c.dataset_id,
-            area.c.area_m2,
-            area.c.geom,
-            layer.c.period,
-        )
-        .order_by(area.c.scheme, area.c.code, layer.c.period)
+        .select_from(area.join(unit, func.ST_Intersects(unit.c.geom, area.c.geom)))
+        .where(areas.seen(unit, request.snapshot, [layer.dataset]), counts)
+        .group_by(area.c.scheme, area.c.code),
     )
+    return {(r["scheme"], r["code"]): r for r in found}
 
 
-def _value(
-    request: Request, row: dict[str, Any], year: int | None, versions: dict[str, int], access: Any
+def _take(
+    request: Request, area: dict[str, Any], period: str, layer: ChangeLayer, taken: dict[str, Any] | None
 ) -> Value:
-    period = resolve(row["period"])
-    covered = row["in_class_m2"] + row["others_m2"]
-    coverage = min(1.0, covered / row["area_m2"])
-    needed = request.definition.validity.min_coverage or 0.0
-    enough = coverage >= needed and covered > 0
-    return Value(
-        key=request.key(row["scheme"], row["code"], row["period"]),
-        period_start=period.start,
-        period_end=period.end,
-        name=row["name"],
-        value=100 * row["in_class_m2"] / covered if enough else None,
-        unit=request.definition.unit,
-        status="valid" if enough else "insufficient",
-        reason=None
-        if enough
-        else f"land cover is known for {100 * coverage:.1f} % of the area, {100 * needed:g} % are needed",
-        n_valid=row["units"],
-        coverage=coverage,
-        method=f"share of the covered area, land cover of {year or 'an unknown year'}, EPSG:3035",
+    m2, units = (taken["m2"], taken["units"]) if taken else (0.0, 0)
+    return areas.value(
+        request,
+        area,
+        period,
+        [layer.dataset],
+        value=m2 / 1e6 / (layer.after - layer.before),
+        status="valid",
+        n_valid=units,
+        method=f"changes from {layer.before} to {layer.after}, per year, EPSG:3035",
         quality={
-            "area_m2": row["area_m2"],
-            "covered_m2": covered,
-            "in_class_m2": row["in_class_m2"],
-            "reference_year": year,
-            "units": row["units"],
-            "units_of_unknown_class": row["unknown"],
+            "area_m2": area["area_m2"],
+            "taken_m2": m2,
+            BEFORE_YEAR: layer.before,
+            YEAR: layer.after,
+            "units": units,
         },
-        access=access,
-        inputs=versions,
-        geom=bytes(row["geom"]),
     )

@@ -29,10 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 from ldt.errors import Gone, NotFound
-from ldt.indicators import areas, green, landcover
+from ldt.indicators import areas, classes, green, landcover, population
 from ldt.indicators.request import resolve, rows
 from ldt.model.feature import api_id
-from ldt.model.indicator import STATION, Definition, ValueKey
+from ldt.model.indicator import STATION, Definition, Formula, ValueKey
 from ldt.model.snapshot import Access, DatasetVersion, Snapshot
 from ldt.store import catalogue, values, visible
 from ldt.store import tables as t
@@ -119,7 +119,7 @@ def records(
             place = tuple_(literal(int(after[0])), literal(parse_instant(str(after[1]))))
             statement = statement.where(tuple_(found.c.datastream_id, found.c.time) > place)
         return [_observation(r, names) for r in rows(conn, statement)]
-    features = _features(snapshot, value, run, datasets)
+    features = _features(conn, snapshot, value, run, datasets)
     statement = select(features).order_by(features.c.dataset_id, features.c.fid).limit(limit)
     if after is not None:
         place = tuple_(literal(int(after[0])), literal(str(after[1])))
@@ -234,7 +234,7 @@ def _tally(
     found = (
         _observations(conn, snapshot, value, run, datasets)
         if _has_series(value, run)
-        else _features(snapshot, value, run, datasets)
+        else _features(conn, snapshot, value, run, datasets)
     )
     used = 0
     discarded: dict[str, int] = {}
@@ -365,14 +365,16 @@ def _observation(row: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
 
 
 def _features(
-    snapshot: Snapshot, value: dict[str, Any], run: dict[str, Any], datasets: list[DatasetVersion]
+    conn: psycopg.Connection[Any],
+    snapshot: Snapshot,
+    value: dict[str, Any],
+    run: dict[str, Any],
+    datasets: list[DatasetVersion],
 ) -> Any:
-    """Return the area's own features, those that intersect it, and the coverages that were read, as a subquery."""
-    definition = Definition.model_validate(run["definition"])
-    formula = definition.formula
-    f, concept, stored = t.feature.alias("f"), t.concept, t.value.alias("stored")
+    """Return the area's own features, those that were read for it, and the coverages that were read, as a subquery."""
+    formula = Definition.model_validate(run["definition"]).formula
+    f, stored = t.feature.alias("f"), t.value.alias("stored")
     holders = [d for d in datasets if d.feature_type in areas.AREA_TYPES]
-    others = [d for d in datasets if d.feature_type == formula.feature_type]
     own = _columns(f, "area", null()).where(
         areas.seen(f, snapshot, holders),
         f.c.properties["scheme"].astext == value["scheme"],
@@ -391,14 +393,33 @@ def _features(
         )
         .scalar_subquery()
     )
-    if formula.method == "class-share":
-        year = value["quality"].get("reference_year")
-        reason = landcover.why_not(f, concept, formula, None if year is None else str(year))
-        read = _columns(f, "input", reason).outerjoin(concept, landcover.of_class(f, concept, formula))
-    else:
-        read = _columns(f, "input", green.why_not(f, resolve(value["period"]).end.date().isoformat()))
-    read = read.where(areas.seen(f, snapshot, others), func.ST_Intersects(f.c.geom, geometry))
-    return union_all(own, read, _coverages(snapshot, value, datasets)).subquery("record")
+    parts = [own, _coverages(snapshot, value, datasets)]
+    if measured := [d for d in datasets if d.feature_type == formula.feature_type]:
+        parts.append(
+            _columns(f, "input", _why_not(conn, f, formula, value)).where(
+                areas.seen(f, snapshot, measured), func.ST_Intersects(f.c.geom, geometry)
+            )
+        )
+    if people := value["quality"].get("population_from"):
+        counted = [d for d in datasets if d.name == people["dataset"]]
+        parts.append(
+            _columns(f, "input", null()).where(
+                areas.seen(f, snapshot, counted),
+                population.used(f, people, value["scheme"], value["code"], geometry),
+            )
+        )
+    return union_all(*parts).subquery("record")
+
+
+def _why_not(conn: psycopg.Connection[Any], f: Any, formula: Formula, value: dict[str, Any]) -> Any:
+    """Return the expression of why a feature of the measured type did not count, null where it did."""
+    if formula.class_property is None:
+        return green.why_not(f, resolve(value["period"]).end.date().isoformat())
+    numbers, quality = classes.numbers(conn, formula), value["quality"]
+    year = quality.get(classes.YEAR)
+    if landcover.BEFORE_YEAR in quality:
+        return landcover.why_not_taken(f, formula, numbers, quality[landcover.BEFORE_YEAR], year)
+    return classes.why_not(f, formula, list(numbers), None if year is None else str(year))
 
 
 def _coverages(snapshot: Snapshot, value: dict[str, Any], datasets: list[DatasetVersion]) -> Select[Any]:
