@@ -14,6 +14,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from ldt import __version__
 from ldt.api import errors
 from ldt.api.context import Service
+from ldt.api.coverages import coverages
 from ldt.api.datasets import datasets
 from ldt.api.dpsir import dpsir
 from ldt.api.features import features
@@ -43,6 +44,7 @@ STANDARDS: tuple[Standard, ...] = (
     features,
     observations,
     indicators,
+    coverages,
     datasets,
     dpsir,
     map_pages,
@@ -102,7 +104,11 @@ def create_app(
         GZipMiddleware,
         minimum_size=2000,
         compresslevel=3,
-        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, PARQUET.media_type),
+        exclude_content_types=(
+            *DEFAULT_EXCLUDED_CONTENT_TYPES,
+            PARQUET.media_type,
+            "image/tiff",
+        ),
     )
     app.add_middleware(PlainAddresses)
     app.add_middleware(

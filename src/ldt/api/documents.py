@@ -161,6 +161,25 @@ class OutcomeList(Linked):
     records: list[dict[str, Any]]
 
 
+class CoverageList(Linked):
+    """The coverages of a twin."""
+
+    coverages: list[dict[str, Any]]
+
+
+class CoverageDescription(Linked):
+    """A coverage: bands, grid, time, and for maps its picture and legend."""
+
+    id: str
+    title: dict[str, str]
+    dataset: str
+    bands: list[dict[str, Any]]
+    grid: dict[str, Any]
+    bbox: list[float]
+    steps: int
+    map: dict[str, Any]
+
+
 class LatestList(Linked):
     """The latest value of every datastream."""
 

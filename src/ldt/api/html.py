@@ -19,10 +19,10 @@ from ldt.api import links
 _STYLE = files("ldt.api").joinpath("templates/style.css").read_text("utf-8")
 _DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
-#: Headers of every HTML page: no scripts, no frames, and the one style sheet that is in it.
+#: Headers of every HTML page: no scripts, no frames, the one style sheet that is in it, pictures of our own.
 SECURITY = {
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_DIGEST}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src 'sha256-{_DIGEST}'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

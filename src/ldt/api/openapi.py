@@ -116,6 +116,22 @@ def for_people(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def sends(what: str, *forms: Format, too_large: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that sends files.
+
+    Args:
+        what: what they are.
+        forms: the forms.
+        too_large: whether it refuses to send too much at once (413).
+    """
+    content = {f.media_type: {"schema": {"type": "string", "format": "binary"}} for f in forms}
+    found: dict[int | str, dict[str, Any]] = {200: {"description": what, "content": content}}
+    if too_large:
+        problem = {PROBLEM: {"schema": {"$ref": f"{_REF}Problem"}}}
+        found[413] = {"description": "More than is sent at once.", "content": problem}
+    return found
+
+
 def stated(*forms: Format) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that sends an OpenAPI description or a schema, whose own schema is not given."""
     content = {

@@ -96,6 +96,22 @@ def path(coverage: Coverage) -> Path:
     return files.folder_of(coverage.digest) / file_name(coverage.media_type)
 
 
+def existing(coverage: Coverage) -> Path:
+    """Return the GeoTIFF file or the Zarr folder of a coverage.
+
+    Raises:
+        StoreError: the file store does not have it.
+    """
+    place = path(coverage)
+    if not place.exists():
+        raise StoreError(
+            f"the bytes of the coverage {coverage.id} are not in the file store",
+            where=str(place),
+            remedy="restore them from a backup, or ingest the data set again",
+        )
+    return place
+
+
 def opened(coverage: Coverage) -> xr.Dataset:
     """Return a coverage's cells, lazily; close it, or use it in `with`.
 
@@ -108,13 +124,7 @@ def opened(coverage: Coverage) -> xr.Dataset:
     Raises:
         StoreError: the file store does not have it.
     """
-    place = path(coverage)
-    if not place.exists():
-        raise StoreError(
-            f"the bytes of the coverage {coverage.id} are not in the file store",
-            where=str(place),
-            remedy="restore them from a backup, or ingest the data set again",
-        )
+    place = existing(coverage)
     cells = _from_cog(coverage, place) if coverage.media_type == COG else _from_zarr(coverage, place)
     x, y = centres(coverage.grid)
     placed = cells.assign_coords(x=("x", x), y=("y", y)).rio.write_crs(coverage.grid.crs)

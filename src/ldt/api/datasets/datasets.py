@@ -87,6 +87,8 @@ def dataset(request: Request, twin: Twin, dataset: DatasetName, at: At = None, f
         ways.append(links.link(to("collections", found["feature_type"]), "data", JSON, "The collection"))
     elif found["shape"] == "observation":
         ways.append(links.link(to("datastreams"), "data", JSON, "Datastreams"))
+    elif found["shape"] == "coverage":
+        ways.append(links.link(to("coverages"), "data", JSON, "Coverages"))
     if found["licence_uri"]:
         ways.append(links.link(found["licence_uri"], "license", None, found["licence"]))
     document: dict[str, Any] = {

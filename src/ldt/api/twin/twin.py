@@ -93,6 +93,7 @@ def _ways(request: Request, twin: str) -> list[links.Link]:
         link(to("api", f="html"), "service-doc", HTML, "What can be asked"),
         link(to("indicators"), "indicators", JSON, "Indicators with values"),
         link(to("dpsir"), "dpsir", JSON, "Causes and effects: DPSIR chains with current values"),
+        link(to("coverages"), "coverages", JSON, "Coverages: rasters and cubes"),
         link(to("datasets"), "datasets", JSON, "Data sets, their licences, versions and sources"),
         link(to("latest"), "latest", GEOJSON, "Latest value of every station"),
         link(to("datastreams"), "datastreams", JSON, "Datastreams"),

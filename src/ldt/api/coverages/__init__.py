@@ -1,0 +1,1 @@
+"""Coverages: what there is, the cells as files, and pictures of them."""
