@@ -18,9 +18,10 @@ import psycopg
 import pytest
 import yaml
 
+from ldt.indicators import engine
 from ldt.model.snapshot import OPERATOR, Snapshot
 from ldt.pipeline.build import Built, build
-from ldt.store import features, records, snapshots
+from ldt.store import features, observations, records, snapshots
 from ldt.store.connect import connect
 
 MANIFEST = Path(__file__).parent / "cologne.yaml"
@@ -67,7 +68,21 @@ def test_outcomes_add_up_to_what_the_files_hold(built: Built) -> None:
         "cologne-protected-areas": 19,
         "cologne-stations": 893,
         "cologne-air-quality": 3 * (31 + 28 + 31) + 89,
+        "cologne-land-use-plan": 2121,
+        "cologne-climate-station": 5,
+        "cologne-climate": 20_211,
+        "cologne-weather": 332 + 732 + 700,
+        "cologne-population": 29_135,
+        "cologne-traffic-segments": 113,
+        "cologne-traffic": 963_976,
     }
+    # All that is not meant to be left out is there, but one polygon of the plan, which has no area.
+    lost = {d.dataset: d.tally.reasons for d in built.datasets if d.tally.rejected or d.tally.duplicate}
+    assert list(lost) == ["cologne-land-use-plan"]
+    assert lost["cologne-land-use-plan"]["rejected:invalid-geometry"] == 1
+    outside = {d.dataset: d.tally.outside for d in built.datasets if d.tally.outside}
+    assert outside.keys() == {"cologne-stations", "cologne-population"}
+    assert outside["cologne-population"] == 29_135 - 8 * (1 + 9 + 86)
 
 
 @pytest.mark.parametrize(
@@ -140,15 +155,15 @@ def test_stations_kept_are_those_within_five_kilometres(
 
 
 def values(
-    state: tuple[psycopg.Connection[Any], Snapshot], indicator: str
+    state: tuple[psycopg.Connection[Any], Snapshot], indicator: str, period: str = "2014"
 ) -> dict[tuple[str, str], dict[str, Any]]:
     conn, snapshot = state
     rows = conn.execute(
-        "SELECT scheme, code, value, status, n_valid, n_expected, coverage, verdicts, unit FROM ldt.value"
-        " WHERE twin_id = %s AND indicator = %s AND until IS NULL",
-        (snapshot.twin_id, indicator),
+        "SELECT scheme, code, value, status, n_valid, n_expected, coverage, verdicts, unit, reason, quality FROM ldt.value"
+        " WHERE twin_id = %s AND indicator = %s AND period = %s AND until IS NULL",
+        (snapshot.twin_id, indicator, period),
     ).fetchall()
-    names = ("value", "status", "n_valid", "n_expected", "coverage", "verdicts", "unit")
+    names = ("value", "status", "n_valid", "n_expected", "coverage", "verdicts", "unit", "reason", "quality")
     return {(r[0], r[1]): dict(zip(names, r[2:], strict=True)) for r in rows}
 
 
@@ -226,6 +241,122 @@ def test_the_stored_hours_are_those_of_the_files(
         assert row is not None
         assert (row[0], row[1]) == (len(expected), pytest.approx(expected.sum()))
         assert row[3].isoformat() == "2014-03-31T23:00:00+00:00"  # midnight of 1 April in UTC+1
+
+
+@pytest.fixture(scope="module")
+def climate(real_data: Path) -> pd.DataFrame:
+    """The days of the climate station as pandas reads them, by date."""
+    (path,) = (real_data / "cologne" / "dwd").glob("produkt_klima_*.txt")
+    table = pd.read_csv(
+        path, skipinitialspace=True, skipfooter=1, engine="python"
+    )  # the last line is DOS's mark of the end
+    table.columns = table.columns.str.strip()
+    return table.set_index(pd.to_datetime(table.Mess_Datum.astype(int).astype(str)))
+
+
+@pytest.mark.parametrize("period", ["2003", "2012", "2014"])
+@pytest.mark.parametrize(
+    ("indicator", "column", "above"),
+    [("hot-days", "LUFTTEMPERATUR_MAXIMUM", 30), ("tropical-nights", "LUFTTEMPERATUR_MINIMUM", 20)],
+)
+def test_hot_days_and_tropical_nights_of_the_climate_station(
+    state: tuple[psycopg.Connection[Any], Snapshot],
+    climate: pd.DataFrame,
+    indicator: str,
+    column: str,
+    above: float,
+    period: str,
+) -> None:
+    found = values(state, indicator, period)
+    days = climate.loc[period, column] if period != "2014" else climate[column].iloc[:0]
+    one = found["station", "dwd-02667"]
+    if period == "2014":  # the series ends with 2012
+        assert (one["value"], one["status"]) == (None, "insufficient")
+    else:
+        assert (one["value"], one["status"], one["unit"]) == ((days > above).sum(), "valid", "{days}/a")
+        assert one["coverage"] == 1
+    assert one["n_valid"] == len(days)
+    # A station in an area is no mean of the area: areas need cells.
+    rest = {key: v for key, v in found.items() if key[0] != "station"}
+    assert len(rest) == 1 + 9 + 86 + 371
+    assert {(v["value"], v["status"]) for v in rest.values()} == {(None, "not-computable")}
+
+
+def test_the_figures_of_the_climate_station_in_words(state: tuple[psycopg.Connection[Any], Snapshot]) -> None:
+    # Counted in the file with pandas when this was written.
+    for indicator, period, expected in (
+        ("hot-days", "2003", 21), ("hot-days", "2012", 8), ("tropical-nights", "2003", 0), ("tropical-nights", "2012", 1),
+    ):  # fmt: skip
+        assert values(state, indicator, period)["station", "dwd-02667"]["value"] == expected
+
+
+def test_daily_means_of_a_quarter_of_a_year_are_no_exceedances(
+    state: tuple[psycopg.Connection[Any], Snapshot], real_data: Path
+) -> None:
+    one = values(state, "pm10-exceedance-days")["station", "DENW059"]
+    days = [v for v in hourly(real_data)["DENW059", "PM1", "1TMW"] if v > -999]
+    assert (one["value"], one["status"]) == (None, "insufficient")
+    assert (one["n_valid"], one["n_expected"]) == (len(days), 365)
+
+
+def test_the_air_quality_index_of_single_hours(
+    state: tuple[psycopg.Connection[Any], Snapshot], real_data: Path
+) -> None:
+    """Of the pollutants of the index only NO2 has hourly values here; upper edges of its classes in 2025: 10, 25, 60, 100, 150."""
+    conn, snapshot = state
+    january = json.loads((real_data / "cologne" / "uba" / "201401_DENW053_NO2_1SMW.json").read_text())
+    hours = [float(v) for v in january["20140115"]]
+    periods = [f"2014-01-15T{h:02d}" for h in range(24)]
+    with conn.transaction(force_rollback=True):
+        engine.compute(conn, snapshot, ["european-air-quality-index"], schemes=["city"], periods=periods)
+        found = [
+            values(state, "european-air-quality-index", period)["station", "DENW053"]["value"]
+            for period in periods
+        ]
+    expected = [None if v <= -999 else 1 + sum(v > edge for edge in (10, 25, 60, 100, 150)) for v in hours]
+    assert found == expected
+    assert len(set(found)) > 1
+    year = values(state, "european-air-quality-index")["station", "DENW053"]
+    assert (year["value"], year["status"]) == (None, "insufficient")
+
+
+def test_what_is_observed_has_its_latest_value(
+    state: tuple[psycopg.Connection[Any], Snapshot], climate: pd.DataFrame, real_data: Path
+) -> None:
+    conn, snapshot = state
+    found = {(r["thing"], r["observed_property"]): r for r in observations.latest(conn, snapshot)}
+    last = found["dwd-02667", "air-temperature-maximum"]
+    assert last["value"] == climate.LUFTTEMPERATUR_MAXIMUM.iloc[-1] == 10.1
+    assert last["time"].isoformat() == "2012-12-30T23:00:00+00:00"
+    # The place is that of the row of the metadata that is in force, not one of the four before it.
+    assert json.loads(last["geometry"])["coordinates"] == pytest.approx([7.1586, 50.8661])
+    weather = (
+        pd.read_csv(real_data / "cologne" / "weather_eddk" / "201310.csv").sort_values("timestamp").iloc[-1]
+    )
+    assert found["EDDK", "air-temperature"]["value"] == pytest.approx(weather.temp_mean - 273.15)
+    traffic = pd.read_csv(real_data / "cologne" / "traffic" / "load_2013-03.csv.gz")
+    known = traffic[traffic.auslastung != 16].groupby("identifier").auslastung.last()
+    assert {
+        thing: r["value"] for (thing, what), r in found.items() if what == "traffic-state"
+    } == known.to_dict()
+
+
+def test_the_plan_covers_the_city(state: tuple[psycopg.Connection[Any], Snapshot], real_data: Path) -> None:
+    conn, snapshot = state
+    dataset = snapshot.datasets["cologne-land-use-plan"].dataset_id
+    ours = dict(
+        conn.execute(
+            "SELECT properties ->> 'local_code', sum(ST_Area(ST_Transform(geom, 3035))) / 1e4 FROM ldt.feature"
+            " WHERE dataset_id = %s AND until IS NULL GROUP BY 1",
+            (dataset,),
+        ).fetchall()
+    )
+    plan = gpd.read_file(real_data / "cologne" / "landuse" / "fnp_aktuell.shp")
+    theirs = plan.groupby("TYP").SHAPE_Area.sum() / 1e4  # the city's own areas, in UTM
+    assert ours.keys() == set(theirs.index)
+    for code, hectares in theirs.items():
+        assert float(ours[code]) == pytest.approx(hectares, rel=2e-3), code
+    assert sum(map(float, ours.values())) / 100 == pytest.approx(405, rel=0.01)
 
 
 def test_a_value_leads_back_to_the_very_records(state: tuple[psycopg.Connection[Any], Snapshot]) -> None:
