@@ -214,6 +214,9 @@ def test_corine_layers_of_all_kinds(
     assert [r["properties"].get("change_from") for r in rows] == (
         ["323"] if layer == "cha18_mt" else [None] * count
     )
+    assert [r["properties"].get("change_from_year") for r in rows] == (
+        [2012] if layer == "cha18_mt" else [None] * count
+    )
 
 
 def test_any_layer_as_generic_features(real_data: Path) -> None:
