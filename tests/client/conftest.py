@@ -15,7 +15,7 @@ from ldt.pipeline.sample.generate import generate
 @pytest.fixture(scope="module")
 def address(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the service."""
-    built = build(shared_database_url, generate(tmp_path_factory.mktemp("sample")))
+    built = build(shared_database_url, generate(tmp_path_factory.mktemp("sample"), size="small"))
     assert built.errors == []
     with served(shared_database_url) as found:
         yield found

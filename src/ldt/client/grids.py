@@ -1,14 +1,17 @@
-"""Coverages: which one is meant, and from the bytes of a NetCDF file to an xarray data set."""
+"""Coverages: which one is meant, and from a zipped Zarr group to an xarray data set."""
 
 from __future__ import annotations
 
 import io
+import tempfile
+import zipfile
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 import pandas as pd
 import rioxarray  # noqa: F401 - gives data sets their `rio`
 import xarray as xr
+from zarr.storage import ZipStore
 
 from ldt.client.errors import BadAnswer, NotFound, Refused
 from ldt.client.frames import Row
@@ -92,8 +95,12 @@ def bounds(period: str) -> tuple[pd.Timestamp, pd.Timestamp]:
         ValueError: it is none of them.
     """
     first, _, last = period.partition("/")
-    whole = pd.Period(first)
-    end = pd.Period(last).start_time if last else whole.end_time + pd.Timedelta(1, "ns")
+    try:
+        whole = pd.Period(first)
+        end = pd.Period(last).start_time if last else (whole + 1).start_time
+    except ValueError:
+        example = "2025, 2025-03, 2025-03-01 or 2025-03-01/2025-03-08"
+        raise ValueError(f"{period!r} is no period: write it like {example}") from None
     return whole.start_time.tz_localize("UTC"), end.tz_localize("UTC")
 
 
@@ -107,30 +114,25 @@ def interval(period: str | None) -> str | None:
 
 
 def opened(body: bytes) -> xr.Dataset:
-    """Return the data set that a NetCDF file holds, in memory.
-
-    Numbers lose their fill value to NaN; classes (which have `flag_values`) stay whole numbers.
+    """Return the data set that a zipped Zarr group holds, in memory.
 
     Raises:
         BadAnswer: the bytes are none.
     """
-    try:
-        with xr.open_dataset(
-            io.BytesIO(body), engine="h5netcdf", mask_and_scale=False, decode_coords="all"
-        ) as stored:
-            found = stored.load()
-    except (OSError, ValueError) as e:
-        raise BadAnswer(f"the service sent no NetCDF file: {e}") from None
-    for name, variable in found.data_vars.items():
-        found[name] = variable if "flag_values" in variable.attrs else _masked(variable)
-    return found
-
-
-def _masked(variable: xr.DataArray) -> xr.DataArray:
-    fill: Any = variable.attrs.pop("_FillValue", None)
-    found = variable.astype(
-        "float64" if variable.dtype.itemsize > 2 and variable.dtype.kind != "f" else variable.dtype
-    )
-    if found.dtype.kind != "f":
-        found = found.astype("float32")  # holds every number of 16 bits
-    return found if fill is None else found.where(variable != fill)
+    if not zipfile.is_zipfile(io.BytesIO(body)):
+        raise BadAnswer("the service sent no zipped Zarr group")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "coverage.zarr.zip"
+        path.write_bytes(body)
+        try:
+            with (
+                ZipStore(path, mode="r") as store,
+                # Classes are whole numbers and stay so; numbers have NaN already.
+                xr.open_zarr(
+                    store, consolidated=False, chunks=None, mask_and_scale=False, decode_coords="all"
+                ) as stored,
+            ):
+                found: xr.Dataset = stored.load()
+                return found
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as e:
+            raise BadAnswer(f"the service sent no zipped Zarr group: {e}") from None

@@ -162,16 +162,27 @@ class Twin(State):
         path = ("indicators", indicator, "values", value, "lineage", "records")
         return self._told(frames.table(self._rows("records", *path, limit=limit)))
 
-    def dpsir(self, chain: str | None = None) -> Document:
+    def dpsir(
+        self,
+        chain: str | None = None,
+        *,
+        scheme: str | None = None,
+        code: str | None = None,
+        period: str | int | None = None,
+    ) -> Document:
         """Return a chain of driving forces, pressures, states, impacts and responses with its indicators and their values.
 
         Args:
             chain: its id (`air`); None gives all chains.
+            scheme: whose values: of which kind of spatial unit; without it the city.
+            code: of which unit.
+            period: of which period; without it the latest.
 
         Raises:
             NotFound: there is no such chain.
         """
-        found = self._session.json("dpsir", *([chain] if chain else []))
+        path = ("dpsir", chain) if chain else ("dpsir",)
+        found = self._session.json(*path, scheme=scheme, code=code, period=period)
         return {k: v for k, v in found.items() if k != "links"}
 
     # Features -----------------------------------------------------------------------------------------------------
@@ -342,8 +353,8 @@ class Twin(State):
         Returns:
             Variables named by observed property, `x` and `y` (and `time`, UTC) as coordinates, the CRS as `rio` finds it.
             Numbers are float with NaN for no data; classes stay whole numbers, with `flag_values`, `flag_meanings` and
-            `_FillValue` in their `attrs`. Each variable has `units` (UCUM); the data set has `snapshot`, `coverage`,
-            `dataset`, `licence`.
+            `_FillValue` in their `attrs`. Each variable has `unit` (UCUM); the data set has `snapshot`, `coverage`, `dataset`,
+            `institution`, `licence`.
 
         Raises:
             NotFound: there is no such coverage, or none of that time.
@@ -354,7 +365,7 @@ class Twin(State):
         )
         when = grids.interval(asked.listed(period)) if found["steps"] > 1 else None
         body = self._session.bytes(
-            "coverages", str(found["id"]), "data", f="netcdf", bbox=asked.listed(bbox), datetime=when
+            "coverages", str(found["id"]), "data", f="zarr", bbox=asked.listed(bbox), datetime=when
         )
         return grids.opened(body).assign_attrs(snapshot=self.snapshot)
 
