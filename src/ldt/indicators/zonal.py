@@ -263,6 +263,8 @@ class _Values(RasterSource):  # type: ignore[misc]
 
     def read_window(self, x0: int, y0: int, nx: int, ny: int) -> NDArray[np.float64]:
         grid = self.grid
+        if not nx or not ny:  # exactextract asks for these too, and a file read lazily has no answer
+            return np.empty((ny, nx))
         first = grid.height - y0 - ny if grid.flipped else y0
         read = self.tile[first : first + ny, x0 : x0 + nx].values.astype(np.float64)
         if self.nodata is not None:
