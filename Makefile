@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed-$(PINS)
 # Where the twin's data and database live for `make demo` and `make serve`; empty means the user's data directory.
 export LDT_DATA_DIR ?=
 
-.PHONY: help install postgis qgis demo serve test lint types imports tests soak bench docs pins clean
+.PHONY: help install postgis qgis browser demo serve test lint types imports tests soak bench docs pins clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -21,6 +21,9 @@ postgis:
 
 qgis:
 	@sh tools/install-qgis.sh
+
+browser:
+	@sh tools/install-browser.sh
 
 $(STAMP): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -36,7 +39,7 @@ demo: install ## build the sample city and serve it
 serve: install ## serve what is in the database
 	$(BIN)/ldt serve
 
-test: install qgis lint types imports tests ## everything that CI checks
+test: install qgis browser lint types imports tests ## everything that CI checks
 
 lint:
 	$(BIN)/ruff format --check .

@@ -26,15 +26,19 @@ export function read(hash) {
   };
 }
 
+/** Return a place as the address has it. @param {[number, number, number] | null} camera */
+export function place(camera) {
+  if (!camera) return "";
+  const [zoom, latitude, longitude] = camera;
+  return [zoom.toFixed(2), latitude.toFixed(5), longitude.toFixed(5)].join("/");
+}
+
 /** @param {State} state */
 export function write(state) {
   const query = new URLSearchParams();
   for (const name of TEXTS) if (state[name] !== null && state[name] !== undefined) query.set(name, state[name]);
   if (state.layers.length) query.set("layers", state.layers.join(","));
-  if (state.camera) {
-    const [zoom, ...place] = state.camera;
-    query.set("map", [zoom.toFixed(2), ...place.map((d) => d.toFixed(5))].join("/"));
-  }
+  if (state.camera) query.set("map", place(state.camera));
   // These characters need no encoding in a fragment, and addresses are read by people too.
   return `#${query.toString().replaceAll("%2F", "/").replaceAll("%2C", ",")}`;
 }

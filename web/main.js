@@ -1,6 +1,6 @@
 // The map of one twin: what is chosen goes into the address, and what the address says is drawn.
 
-import { read, write } from "./address.js";
+import { place, read, write } from "./address.js";
 import { Api, here } from "./api.js";
 import { canDraw, Canvas } from "./canvas.js";
 import { classing, classOf, limitsOf, ways } from "./classes.js";
@@ -130,9 +130,11 @@ class App {
   }
 
   #restore() {
+    const before = this.state.camera;
     this.state = read(location.hash);
     if (!this.indicators) return;
-    if (this.state.camera && this.canvas) this.canvas.jump(this.state.camera);
+    // The address has the place in round numbers: where it is the same, nothing is to move.
+    if (this.canvas && this.state.camera && place(this.state.camera) !== place(before)) this.canvas.jump(this.state.camera);
     this.#complete();
     this.#work(() => this.#draw());
   }
@@ -147,6 +149,7 @@ class App {
     this.#say(null);
     await Promise.all([this.#drawValues(signal), this.#drawLayers(signal)]);
     await this.#open(signal);
+    this.state.camera = this.canvas?.camera() ?? this.state.camera;
     this.#remember(false);
   }
 
