@@ -204,6 +204,9 @@ def test_several_records_of_one_object_repeat_it_where_the_rest_of_a_record_is_n
         "rejected:id-conflict": 1,
     }  # the third has another name
     assert [f["raw"] for f in features(left_out)] == [None]
+    # Nor is what the reader itself hands over as the rest of a record.
+    read = batch(code=["1", "1"], name=["a", "a"], raw=['{"v": 5}', '{"v": 6}'])
+    assert one(recipe(raw=False), read).tally.duplicate == 1
 
 
 def test_the_geometry_is_the_cell_that_a_code_names() -> None:

@@ -135,8 +135,9 @@ def test_the_places_of_a_climate_station_that_moved(real_data: Path) -> None:
     assert list(ours.altitude_m) == [68, 68, 73, 92, 92]
     assert set(ours.name) == {"Köln-Bonn"}
     # Values name one code, and one place has it: the last.
-    assert list(ours.code == "dwd-02667") == [False, False, False, False, True]
-    assert ours.code.is_unique
+    *earlier, now = ours.code
+    assert now == "dwd-02667"
+    assert earlier == [f"dwd-02667-until-{line[5]}" for line in lines[:-1]]
     assert list(ours.started.str.replace("-", "")) == [line[4] for line in lines]
     assert list(ours.ended.fillna("").str.replace("-", "")) == [line[5] for line in lines]
 

@@ -81,16 +81,16 @@ class Records:
     def given(self, row: int, name: str) -> str:
         """Return what a row's record holds in the columns that the expression `name` uses."""
         record = int(self.index[row])
-        parts = [
-            f"{column} = {_short(self.batch.column(column)[record].as_py())}"
+        whole_list = self.unpivot.column if self.unpivot is not None else None
+        held = {
+            column: self.batch.column(column)[record].as_py()
             for column in self._mapper.uses(name)
-            if self.unpivot is None or column not in sources(self.unpivot)
-        ]
+            if column != whole_list  # of a list its one element is told
+        }
         if self.unpivot is not None:
             place = int(self.mapped.table.column(self.unpivot.ordinal)[row].as_py())
-            name_of, value = element(self.batch, self.unpivot, record, place)
-            parts.append(f"{name_of} = {_short(value)}")
-        return f"({', '.join(parts)})" if parts else "(a constant)"
+            held.update([element(self.batch, self.unpivot, record, place)])
+        return f"({', '.join(f'{c} = {_short(v)}' for c, v in held.items())})" if held else "(a constant)"
 
     def failure(self, row: int, name: str) -> str:
         """Return the message for an expression that failed."""
