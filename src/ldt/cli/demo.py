@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ldt.cli.building import build, steps
 from ldt.cli.ingest import render_ingested
 from ldt.cli.output import Json, emit, progress, say
 
@@ -37,33 +38,46 @@ def demo(
 def _build(folder: Path | None) -> str:
     """Write the files, build the twin, tell what came of it; returns the twin's name."""
     from ldt.cli.indicators import render_runs
-    from ldt.pipeline.build import build
-    from ldt.pipeline.sample import generate
     from ldt.settings import settings
     from ldt.store.cluster import database_url
-    from ldt.store.migrate import migrate
 
     where = folder or settings().data_dir / "sample-city"
-    with progress("writing the files of the sample city"):
-        manifest = generate(where)
+    manifest = _write(where)
     with progress("starting the database"):
         url = database_url()
-        migrate(url)
-    with progress("building the sample city"):
-        done = build(url, manifest)
+    done = build(url, manifest)
     if done.errors:
         raise done.errors[0][1]
 
     def render() -> None:
-        say("\nThe sample city is synthetic: every file was generated here. They lie in")
+        say(
+            "\nThe sample city is synthetic: no place, no person and no measurement in it is real. Its files lie in"
+        )
         say(f"  {where}\n")
         for one in done.datasets:
             render_ingested(one)
         say()
         render_runs(done.runs)
 
-    emit(done.summary(), render)
+    emit({"synthetic": True, "folder": where, **done.summary()}, render)
     return done.twin
+
+
+def _write(where: Path) -> Path:
+    """Write the files, or find them there; returns the manifest."""
+    from ldt.pipeline.sample import generate
+
+    with steps() as shown:
+        shown.begin("looking for the files of the sample city")
+
+        def tell(what: str, done: int, of: int) -> None:
+            if of == 1:
+                shown.begin(f"{what} the sample city")
+            elif done == 0:
+                shown.begin("writing its files", of)
+            shown.reach(done)
+
+        return generate(where, tell=tell)
 
 
 def _serve(listening: socket.socket, name: str) -> None:
@@ -73,13 +87,14 @@ def _serve(listening: socket.socket, name: str) -> None:
     twin = f"{base}twins/{name}"
     say("\nOpen these addresses (Ctrl-C stops serving; `ldt db down` stops the database):")
     for what, address in (
-        ("the service", base),
+        ("the map", f"{base}map"),
+        ("of the city", f"{twin}/map"),
         ("the twin", f"{twin}/"),
-        ("its features", f"{twin}/collections"),
         ("its indicators", f"{twin}/indicators"),
-        ("latest values", f"{twin}/latest"),
-        ("the words used", f"{base}vocabularies"),
+        ("causes, effects", f"{twin}/dpsir"),
+        ("its catalogue", f"{twin}/datasets"),
     ):
-        say(f"  {what + ':':<16}{address}")
-    say()
+        say(f"  {what + ':':<17}{address}")
+    say(f"In QGIS: add {twin}/ as OGC API - Features, or run `ldt db connect` for the database.")
+    say(f'In a notebook: Twin("{twin}") of ldt.client; notebooks/ has two to begin with.\n')
     answer(listening, workers=1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ldt.cli.building import build as shown
 from ldt.cli.indicators import render_runs
 from ldt.cli.ingest import Twin, render_ingested
 from ldt.cli.output import Json, confirm, emit, progress, say, table
@@ -31,24 +32,9 @@ def build(
     manifest: Annotated[Path, typer.Argument(help="The manifest, a YAML file.")], as_json: Json = False
 ) -> None:
     """Create or update a twin from its manifest. Run again, it does only what is missing."""
-    from ldt.pipeline.build import build as run
     from ldt.store.cluster import database_url
-    from ldt.store.migrate import migrate
 
-    url = database_url()
-    with progress("bringing the schema up to date"):
-        migrate(url)
-    with progress(f"building {manifest.name}") as advance:
-        seen = [0]
-
-        def tell(_source: str, read: int) -> None:
-            advance(max(read - seen[0], 0))
-            seen[0] = read
-
-        def begin(_what: str, _done: int, _of: int) -> None:
-            seen[0] = 0
-
-        done = run(url, manifest, step=begin, progress=tell)
+    done = shown(database_url(), manifest)
 
     def render() -> None:
         for one in done.datasets:
