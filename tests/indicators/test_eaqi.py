@@ -15,7 +15,9 @@ from tests.indicators.world import World
 from ldt.errors import RecipeError
 from ldt.indicators.lineage import lineage, records
 from ldt.model.indicator import ValueKey
+from ldt.model.vocabulary import Vocabulary
 from ldt.store import values
+from ldt.store.catalogue import read_files
 
 CET = timezone(timedelta(hours=1))
 HOUR = timedelta(hours=1)
@@ -256,3 +258,14 @@ def test_a_station_without_anything_in_the_period_has_no_index(world: World) -> 
     world.compute(ID, periods=["2013-06-01"])
     found = value(world, "2013-06-01")
     assert (found["status"], found["value"], found["quality"]["last"]) == ("insufficient", None, None)
+
+
+def test_the_vocabulary_has_six_classes_with_colours_and_the_bands_of_both_editions() -> None:
+    (found,) = [v for v in read_files("vocabularies", Vocabulary) if v.id == "air-quality-index"]
+    assert [c.code for c in found.concepts] == ["1", "2", "3", "4", "5", "6"]
+    assert len({c.properties["hex"] for c in found.concepts}) == 6
+    assert all(set(c.label) == {"en", "de", "fr", "es", "it"} for c in found.concepts)
+    for edition_, edges in (("2025", EDGES), ("pre-2025", BEFORE_2025)):
+        bands = [c.properties["bands"][edition_] for c in found.concepts[:5]]
+        assert {p: [b[p] for b in bands] for p in edges} == edges
+    assert "bands" not in found.concepts[5].properties

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyproj
 import pytest
@@ -81,6 +82,81 @@ def test_three_months_in_cologne_are_too_few(world: World, chain: Any, real_data
         assert (found["status"], found["value"]) == ("insufficient", None)
         (series,) = found["quality"]["series"]
         assert series["mean"] == pytest.approx(valid.mean(), rel=1e-9)
+
+
+def test_days_above_the_limit_at_a_belgian_station(world: World, chain: Any, real_data: Path) -> None:
+    file = real_data / "airquality/eea_legacy/BE_BETR740_PM10_2013_E1a_legacy.csv"
+    chain("eea/air-quality-legacy", file)
+    world.compute("pm10-exceedance-days", periods=["2013"])
+    found = value(world, "pm10-exceedance-days", "station", "BETR740", "2013")
+    data = pd.read_csv(file).drop_duplicates("DatetimeBegin")
+    data = data[(data.Validity >= 1) & data.DatetimeBegin.str.startswith("2013")]
+    # The times are written in the station's own zone, +01:00: their first ten characters are its calendar day.
+    by_day = data.groupby(data.DatetimeBegin.str[:10]).Concentration
+    means = by_day.mean()[by_day.count() >= 18]
+    above = int((means > 50).sum())
+    assert (found["value"], found["status"]) == (above, "valid")
+    days = found["quality"]["days"]
+    assert (days["valid"], days["expected"]) == (len(means), 365)
+    assert days["highest"] == pytest.approx(means.max(), rel=1e-9)
+    verdicts = {v["rule_set"]: v for v in found["verdicts"]}
+    assert verdicts["2024-2881"]["exceedances"] == int((means > 45).sum())
+    assert verdicts["2024-2881"]["verdict"] == ("exceeded" if (means > 45).sum() > 18 else "compliant")
+    assert verdicts["who-2021"]["statistic"] == pytest.approx(np.percentile(means, 99), rel=1e-9)
+    # 87.7 % of the hours are too few for 90 %, unless there are more than 35 days already.
+    assert verdicts["2008-50-ec"]["verdict"] == ("exceeded" if above > 35 else "not-assessable")
+    assert verdicts["2008-50-ec"]["by_year"] == {"2013": above}
+
+
+def test_ozone_of_a_quarter_is_told_and_not_shown(world: World, chain: Any, real_data: Path) -> None:
+    files = sorted((real_data / "cologne/uba").glob("2014*_O3_8SMW.json"))
+    chain("cologne/air-quality", *files)
+    world.compute("o3-days-above-120", periods=["2014"])
+    found = value(world, "o3-days-above-120", "station", "DENW053", "2014")
+    # The running means of a day stand under the day on which they end.
+    daily = {day: hours for f in files for day, hours in json.loads(f.read_text()).items()}
+    valid = {
+        day: [float(h) for h in hours if h is not None and float(h) > -999] for day, hours in daily.items()
+    }
+    highest = np.array([max(hours) for hours in valid.values() if len(hours) >= 18], dtype=float)
+    assert (found["status"], found["value"]) == ("insufficient", None)
+    assert (found["n_valid"], found["n_expected"]) == (sum(map(len, valid.values())), 8760)
+    assert found["quality"]["days"] == {
+        "valid": len(highest),
+        "expected": 365,
+        "above": int((highest > 120).sum()),
+        "highest": highest.max(),
+    }
+    assert len(highest) == 72
+    assert {v["verdict"] for v in found["verdicts"]} == {"not-assessable"}
+    assert found["method"].endswith("as delivered")
+
+
+def test_hot_days_and_tropical_nights_at_cologne_airport(world: World, chain: Any, real_data: Path) -> None:
+    (file,) = (real_data / "cologne/dwd").glob("produkt_klima_Tageswerte_*.txt")
+    chain("cologne/climate", file)
+    data = pd.read_csv(file, skipinitialspace=True, na_values=[-999], skipfooter=1, engine="python")
+    data.columns = data.columns.str.strip()
+    years = data.Mess_Datum.astype(str).str[:4]
+    assert {"1957", "1976", "2003", "2012"} <= set(years)
+    world.compute("hot-days", "tropical-nights", periods=sorted(set(years)))
+    for indicator, column, limit in (
+        ("hot-days", "LUFTTEMPERATUR_MAXIMUM", 30),
+        ("tropical-nights", "LUFTTEMPERATUR_MINIMUM", 20),
+    ):
+        temperature = pd.to_numeric(data[column])
+        above = (temperature > limit).groupby(years).sum()
+        there = temperature.notna().groupby(years).sum()
+        found = {
+            v["period"]: v for v in values.page(world.conn, world.snapshot(), indicator, scheme="station")
+        }
+        assert set(found) == set(above.index)
+        assert {y: v["n_valid"] for y, v in found.items()} == there.to_dict()
+        assert {y: v["quality"]["days"]["above"] for y, v in found.items()} == above.to_dict()
+        # The series begins in September 1957, whose days are too few; all other years are whole.
+        assert {y for y, v in found.items() if v["status"] != "valid"} == {"1957"}
+        assert {y: v["value"] for y, v in found.items() if y != "1957"} == above.drop("1957").to_dict()
+        assert above.max() > 0
 
 
 def test_protected_share_of_cologne_and_its_districts(world: World, chain: Any, real_data: Path) -> None:

@@ -132,7 +132,8 @@ def daily(
     """
     found = [Daily(c, statistic) for c in counts]
     for averaging in (HOURS, RUNNING, DAYS):
-        alike = [d for d in found if d.series.averaging == averaging]
+        # Windows that reach back before an empty period make no valid day in it.
+        alike = [d for d in found if d.series.averaging == averaging and d.counted.n_valid]
         if not alike:
             continue
         wanted = [d.counted for d in alike]

@@ -70,6 +70,7 @@ class Count:
     Attributes:
         n_filled: how many of the expected intervals have a valid value. In a series that is denser than it says (running
             means) several values begin in one interval.
+        on_grid: whether each value begins with an interval, so that no two begin in the same one.
         total: sum of the valid values.
         negative: how many of the valid values are below zero.
         validity, verification: number of values by code; by verification of the valid ones only.
@@ -81,6 +82,7 @@ class Count:
     end: datetime
     n_valid: int = 0
     n_filled: int = 0
+    on_grid: bool = True
     total: float = 0.0
     negative: int = 0
     validity: dict[str, int] = field(default_factory=dict)
@@ -219,12 +221,10 @@ def count(
         func.count().filter(begins != obs.c.time).label("off_grid"),
     ).group_by(*grouped)
     totals: dict[int, list[float]] = {}
-    off_grid: set[int] = set()
     for r in rows(conn, statement.order_by(*grouped)):
         found = wanted[r["ordinal"] - 1]
         _add(found.validity, r["validity"], r["n"])
-        if r["off_grid"]:
-            off_grid.add(r["ordinal"] - 1)
+        found.on_grid &= not r["off_grid"]
         if r["validity"] < valid_from_code:
             continue
         found.n_valid += r["n"]
@@ -235,7 +235,7 @@ def count(
         wanted[ordinal - 1].total = math.fsum(parts)
     for found in wanted:
         found.n_filled = found.n_valid
-    _count_intervals(conn, snapshot, [wanted[i] for i in sorted(off_grid)], valid_from_code)
+    _count_intervals(conn, snapshot, [w for w in wanted if not w.on_grid], valid_from_code)
     return wanted
 
 
