@@ -81,12 +81,7 @@ class Records:
     def given(self, row: int, name: str) -> str:
         """Return what a row's record holds in the columns that the expression `name` uses."""
         record = int(self.index[row])
-        whole_list = self.unpivot.column if self.unpivot is not None else None
-        held = {
-            column: self.batch.column(column)[record].as_py()
-            for column in self._mapper.uses(name)
-            if column != whole_list  # of a list its one element is told
-        }
+        held = {c: self.batch.column(c)[record].as_py() for c in self._mapper.uses(name)}
         if self.unpivot is not None:
             place = int(self.mapped.table.column(self.unpivot.ordinal)[row].as_py())
             held.update([element(self.batch, self.unpivot, record, place)])
