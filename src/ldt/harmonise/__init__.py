@@ -11,7 +11,7 @@ from ldt.sources.source import Batch
 
 
 def harmoniser(recipe: Recipe, context: Context) -> Any:
-    """Return what makes canonical records for a recipe; its method `batches` takes the batches of one source at a time.
+    """Return what makes canonical records for a recipe; its method `batches` takes the batches (or rasters) of one source at a time.
 
     Use one harmoniser for all sources of an ingest, so that duplicates across sources are found.
 
@@ -22,6 +22,10 @@ def harmoniser(recipe: Recipe, context: Context) -> Any:
         from ldt.harmonise.features import FeatureHarmoniser
 
         return FeatureHarmoniser(recipe, context)
+    if recipe.coverage is not None:
+        from ldt.harmonise.coverages import CoverageHarmoniser
+
+        return CoverageHarmoniser(recipe, context)
     from ldt.harmonise.observations import ObservationHarmoniser
 
     return ObservationHarmoniser(recipe, context)

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from shapely.geometry.base import BaseGeometry
 
+from ldt.model.coverage import NewCoverage
 from ldt.model.observation import Datastream
 from ldt.model.outcome import RecordOutcome, Tally
 
@@ -36,6 +37,7 @@ class Chunk:
         features: a batch of `FEATURE_SCHEMA`, or None.
         observations: a batch of `OBSERVATION_SCHEMA`, or None; its `datastream` column counts from 0 over `datastreams`.
         datastreams: the series met so far in this source; the list only grows from chunk to chunk.
+        coverages: coverages, whose cells can be read until the next chunk is asked for.
         outcomes: the records of this chunk that were not simply accepted.
         tally: counts of this chunk alone.
         crs: what was learnt of each CRS met: declared, order found, operation, accuracy.
@@ -44,6 +46,7 @@ class Chunk:
     features: pa.RecordBatch | None = None
     observations: pa.RecordBatch | None = None
     datastreams: list[Datastream] = field(default_factory=list)
+    coverages: list[NewCoverage] = field(default_factory=list)
     outcomes: list[RecordOutcome] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     crs: list[dict[str, Any]] = field(default_factory=list)

@@ -196,7 +196,7 @@ class CoverageMapping(_Strict):
         code: regular expression whose first group, in the name of the file, is the coverage's code; by default the name
             without its suffixes.
         period: the period that the coverage stands for, as text (`2018`), where the file has no time axis.
-        period_pattern: regular expression whose first group, in the name of the file, is that period.
+        period_pattern: regular expression whose first group, in the name of the file, is that period; `period` where it is not there.
         averaging: ISO 8601 duration that one step of a time axis stands for (`P1D`).
         zone: zone of a naive time axis (`UTC`, `+01:00`).
     """

@@ -36,13 +36,13 @@ def observed_property(text: str) -> ObservedProperty | None:
 @lru_cache(maxsize=8)
 def integer_codes(vocabulary: str) -> frozenset[int]:
     """Return the codes of a vocabulary whose codes are integers, such as `observation-validity`."""
-    return frozenset(int(concept["code"]) for concept in _concepts(vocabulary))
+    return frozenset(int(concept["code"]) for concept in concepts(vocabulary))
 
 
 @lru_cache(maxsize=1)
 def _observed_properties() -> tuple[dict[str, ObservedProperty], dict[str, ObservedProperty]]:
     exact: dict[str, ObservedProperty] = {}
-    for concept in _concepts("observed-properties"):
+    for concept in concepts("observed-properties"):
         properties = concept["properties"]
         found = ObservedProperty(concept["code"], properties["unit"])
         eea = properties.get("eea_code")
@@ -61,7 +61,14 @@ def _observed_properties() -> tuple[dict[str, ObservedProperty], dict[str, Obser
     return exact, folded
 
 
-def _concepts(vocabulary: str) -> list[dict[str, Any]]:
+def concepts(vocabulary: str) -> list[dict[str, Any]]:
+    """Return the concepts of a vocabulary as its file has them.
+
+    Raises:
+        RecipeError: there is no such vocabulary.
+    """
     path = shipped("schemas") / "vocabularies" / f"{vocabulary}.yaml"
-    concepts: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["concepts"]
-    return concepts
+    if not path.is_file():
+        raise RecipeError(f"no vocabulary {vocabulary!r}", remedy="see schemas/vocabularies")
+    found: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["concepts"]
+    return found

@@ -14,6 +14,7 @@ from ldt.harmonise import harmoniser
 from ldt.harmonise.chunk import Context
 from ldt.harmonise.recipe import Recipe, load_recipe
 from ldt.model.outcome import Tally
+from ldt.pipeline.ingest import opened
 from ldt.settings import shipped
 from ldt.sources.resource import open_resources
 
@@ -37,10 +38,9 @@ def dry_run(recipe: Recipe, path: Path) -> Tally:
     tally = Tally()
     worker = harmoniser(recipe, Context(namespace="check"))
     suffixes = sources.suffixes(recipe.source.reader)
-    options = dict(recipe.source.options)
-    with open_resources(path, suffixes=suffixes, member=options.pop("member", None)) as resources:
+    with open_resources(path, suffixes=suffixes, member=recipe.source.options.get("member")) as resources:
         for resource in resources:
-            for chunk in worker.batches(sources.read_resource(recipe.source.reader, resource, options)):
+            for chunk in worker.batches(opened(recipe, resource)):
                 tally.add(chunk.tally)
     return tally
 

@@ -21,9 +21,11 @@ from ldt.harmonise.chunk import HARMONISER, Chunk, Context
 from ldt.harmonise.recipe import Recipe
 from ldt.model.outcome import Tally
 from ldt.sources.resource import Resource, open_resources
+from ldt.sources.source import Batch, Raster
 from ldt.store import files, twins, views
 from ldt.store.connect import connect, translated
 from ldt.store.load import Changes, Load, SourceObject, VersionKey, commit, exclusive
+from ldt.store.load_coverages import CoverageRows
 from ldt.store.load_features import FeatureRows
 from ldt.store.load_observations import ObservationRows
 from ldt.store.snapshots import own_namespace
@@ -117,7 +119,7 @@ def ingest(
                 _run(load, recipe, resources, key.sources, context, progress)
                 if recipe.source.keep:
                     for r in resources:
-                        files.keep(r.digest, [r.path, *r.sides] if r.path.is_file() else r.sides)
+                        files.keep(r.digest, [r.path, *r.sides] if r.path.is_file() else [r.path])
                 loaded = commit(load, key, __version__)
                 if recipe.feature:
                     views.refresh(conn, twin_id, recipe.feature.type)
@@ -140,11 +142,13 @@ def _put_dataset(conn: psycopg.Connection[Any], twin_id: int, recipe: Recipe, na
 def _begin(conn: psycopg.Connection[Any], url: str, twin_id: int, dataset_id: int, recipe: Recipe) -> Load:
     """Return the load of the data set's next version."""
     version = _current_version(conn, dataset_id) + 1
-    rows: FeatureRows | ObservationRows
+    rows: FeatureRows | ObservationRows | CoverageRows
     if recipe.feature:
         rows = FeatureRows(conn, twin_id, dataset_id, version, recipe.feature.type)
+    elif recipe.coverage:
+        rows = CoverageRows(conn, twin_id, dataset_id, version)
     else:
-        assert recipe.observation is not None  # noqa: S101 - a recipe has exactly one of the two
+        assert recipe.observation is not None  # noqa: S101 - a recipe has exactly one of the three
         rows = ObservationRows(conn, url, twin_id, dataset_id, version, recipe.observation.update)
     return Load(conn, twin_id, dataset_id, version, rows)
 
@@ -175,18 +179,20 @@ def _run(
     """Harmonise and load side by side: while the database takes one chunk in, the next is made."""
     worker = harmoniser(recipe, context)
     seen: set[str] = set()
+    # The cells of a coverage are read while it is loaded, from a file that is open until the next chunk.
+    ahead = 0 if recipe.coverage else _CHUNKS_AHEAD
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
         pending: deque[Future[None]] = deque()
         for resource, source in zip(resources, objects, strict=True):
             if source.digest in seen:  # the same bytes given twice are one source
                 continue
             seen.add(source.digest)
-            chunks = worker.batches(sources.read_resource(recipe.source.reader, resource, _options(recipe)))
+            chunks = worker.batches(opened(recipe, resource))
             for chunk in _located(chunks, resource):
                 load.tally.add(chunk.tally)
                 _add_crs(load.crs, chunk, resource.name)
                 pending.append(pool.submit(_load_chunk, load, source, chunk))
-                if len(pending) > _CHUNKS_AHEAD:
+                if len(pending) > ahead:
                     pending.popleft().result()
                 if progress:
                     progress(resource.name, load.tally.read)
@@ -194,8 +200,11 @@ def _run(
             future.result()
 
 
-def _options(recipe: Recipe) -> dict[str, Any]:
-    return {k: v for k, v in recipe.source.options.items() if k != "member"}
+def opened(recipe: Recipe, resource: Resource) -> Iterator[Batch] | Iterator[Raster]:
+    """Yield what a recipe's reader makes of one file: batches of records, or its raster."""
+    options = {k: v for k, v in recipe.source.options.items() if k != "member"}
+    read = sources.read_raster if recipe.coverage else sources.read_resource
+    return read(recipe.source.reader, resource, options)
 
 
 def _located(chunks: Iterator[Chunk], resource: Resource) -> Iterator[Chunk]:
@@ -213,7 +222,10 @@ def _located(chunks: Iterator[Chunk], resource: Resource) -> Iterator[Chunk]:
 def _load_chunk(load: Load, source: SourceObject, chunk: Chunk) -> None:
     source_id = load.source(source)
     batch = chunk.features if chunk.features is not None else chunk.observations
-    if batch is not None and batch.num_rows:
+    if isinstance(load.rows, CoverageRows):
+        for coverage in chunk.coverages:
+            load.rows.add(coverage, source_id)
+    elif isinstance(load.rows, FeatureRows | ObservationRows) and batch is not None and batch.num_rows:
         load.rows.add(batch, source_id, chunk.datastreams)
     load.outcomes(chunk.outcomes, source_id)
 

@@ -20,10 +20,12 @@ def inspect(path: Path) -> dict[str, Any]:
     """
     description = sources.describe(path)
     columns = {c for layer in description.layers for c in (layer.name, *layer.columns)}
+    # Of an archive also what the files in it are called.
+    files = {path.name.lower(), *(layer.name.partition(": ")[0].lower() for layer in description.layers)}
     scores = {
         name: score
         for name in recipe_names()
-        if (score := _fits(load_recipe(name), path.name, description.reader, columns))
+        if (score := _fits(load_recipe(name), files, description.reader, columns))
     }
     found = asdict(description)
     for layer in found["layers"]:
@@ -32,11 +34,11 @@ def inspect(path: Path) -> dict[str, Any]:
     return {**found, "recipes": sorted(scores, key=lambda n: (-scores[n], n))}
 
 
-def _fits(recipe: Recipe, filename: str, reader: str, columns: set[str]) -> int:
+def _fits(recipe: Recipe, files: set[str], reader: str, columns: set[str]) -> int:
     """Return how well a recipe fits, 0 for not at all: its `match` words must all be there, its file name counts more."""
     if recipe.source.reader != reader:
         return 0
-    named = any(fnmatch.fnmatch(filename.lower(), pattern.lower()) for pattern in recipe.source.files)
+    named = any(fnmatch.fnmatch(name, pattern.lower()) for pattern in recipe.source.files for name in files)
     matched = bool(recipe.source.match) and all(word in columns for word in recipe.source.match)
     if recipe.source.match and not matched:
         return 0

@@ -20,7 +20,6 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ldt.errors import Conflict
-from ldt.model.observation import Datastream
 from ldt.model.outcome import RecordOutcome, Tally
 from ldt.store.connect import translated
 from ldt.store.copying import copy
@@ -99,18 +98,10 @@ class Loaded:
 
 
 class Rows(Protocol):
-    """What a load of one shape does. What it takes in differs: batches (:class:`BatchRows`), or coverages."""
+    """What a load of one shape does. Each has its own `add`: features and observations come in batches, coverages one by one."""
 
     def finish(self) -> Changes:
         """Make what was taken in the new version's rows."""
-        ...
-
-
-class BatchRows(Rows, Protocol):
-    """A load of features or observations, which come in batches."""
-
-    def add(self, batch: pa.RecordBatch, source_id: int, datastreams: Sequence[Datastream]) -> None:
-        """Take a batch in."""
         ...
 
 
