@@ -213,3 +213,15 @@ def test_options(real_data: Path) -> None:
         pytest.raises(RecipeError, match="select"),
     ):
         next(read_raster("cube", resource, {"level": 500}))
+
+
+def test_steps_that_are_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked for, and in which order: groups of steps end where the axis ends."""
+    monkeypatch.setattr("ldt.sources.raster._GROUP_CELLS", 24)  # two steps of 3 x 4 cells
+    expected = np.arange(60).reshape(5, 3, 4)
+    with open_resources(zarr(tmp_path / "a.zarr")) as (resource,):
+        for raster in read_raster("cube", resource, {}):
+            (layer,) = raster.layers
+            for step in (4, 0, 1, 3, 2, 4):
+                np.testing.assert_array_equal(layer.read(step, 0, 3, 0, 4), expected[step])
+                np.testing.assert_array_equal(layer.read(step, 1, 2, 2, 4), expected[step, 1:2, 2:4])

@@ -7,7 +7,6 @@ several, the option `select` says which. Longitudes and latitudes without a word
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from ldt.axis import AxisOrder
 from ldt.errors import SourceError
 from ldt.sources.batches import Options, check_options, declare
 from ldt.sources.netcdf_classic import check_length
-from ldt.sources.raster import check_block, check_cells, describe_layer, gdal, gdal_crs, reader_of, six
+from ldt.sources.raster import by_step, check_block, describe_layer, gdal, gdal_crs, gdal_steps, six
 from ldt.sources.resource import magic
 from ldt.sources.source import DeclaredCrs, Description, Layer, Raster, TimeAxis, Transform
 
@@ -113,7 +112,7 @@ def _netcdf_layer(path: Path, file: Any, select: Mapping[str, float]) -> Layer:
         crs=_netcdf_crs(file, tags),
         time=TimeAxis(steps, units[time], tags.get(f"{time}#calendar", "standard")) if time else None,
         problem=problem,
-        read=reader_of(path, file, bands, file.dtypes[0]),
+        read=by_step(path, file.dtypes[0], len(bands), gdal_steps(path, file, bands)),
     )
 
 
@@ -165,16 +164,17 @@ def _zarr_layer(
     for axis in others:
         chosen, found = _chosen({axis: at[axis]}, select, len(at[axis]))
         problem, taken[axis] = problem or found, int(np.flatnonzero(chosen)[0]) if chosen.any() else 0
-    attributes, lock = variable.attrs, threading.Lock()
+    attributes = variable.attrs
 
-    def read(step: int, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
-        check_cells(path, (bottom - top) * (right - left), str(variable.dtype))
-        where = {**taken, y: slice(top, bottom), x: slice(left, right), **({time: step} if time else {})}
+    def read(steps: range, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
+        where: dict[str, Any] = {**taken, y: slice(top, bottom), x: slice(left, right)}
+        if time:
+            where[time] = slice(steps.start, steps.stop)
         try:
-            with lock:
-                return np.asarray(variable.isel(where).transpose(y, x).values)
+            cells = variable.isel(where).transpose(..., y, x).values
         except (OSError, ValueError, RuntimeError, TypeError) as e:
             raise SourceError(f"variable {name!r}: {_one_line(e)}", where=path.name, remedy=_AGAIN) from e
+        return np.asarray(cells if time else cells[None])
 
     return Layer(
         name=name,
@@ -196,7 +196,7 @@ def _zarr_layer(
         if time
         else None,
         problem=problem,
-        read=read,
+        read=by_step(path, str(variable.dtype), len(at[time]) if time else 1, read),
     )
 
 

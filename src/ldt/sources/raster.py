@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ _AGAIN = "get it again from where it came"
 #: The largest block that is decoded at once, in bytes. Files in use have blocks of some hundred kilobytes; a file without
 #: tiles may have one of all its cells.
 MAX_BLOCK_BYTES = 512 * 1024**2
+#: Cells that are read at once for steps to come.
+_GROUP_CELLS = 1_000_000
 #: Bands that a file may have; those of time series come as cubes.
 _MAX_BANDS = 10_000
 
@@ -147,15 +149,44 @@ def check_cells(path: Path, cells: int, dtype: str) -> None:
         )
 
 
-def reader_of(path: Path, file: Any, bands: tuple[int, ...], dtype: str) -> Any:
-    """Return the function that reads windows of a GDAL data set; `bands` are the numbers of the bands by step."""
-    # GDAL's data sets are not made for two threads at once, and loading is done in another one than harmonising.
+#: The cells of some steps: (steps, first row, row after the last, first column, column after the last) → three dimensions.
+ReadSteps = Callable[[range, int, int, int, int], NDArray[Any]]
+
+
+def by_step(path: Path, dtype: str, steps: int, read_steps: ReadSteps) -> Callable[..., NDArray[Any]]:
+    """Return the function that reads windows of one step (see :class:`~ldt.sources.source.Layer`).
+
+    Small windows are read for many steps at once, and kept until another is asked for: opening a window or unpacking a chunk for
+    each of a year's days would take a hundred times longer.
+    """
+    # Neither GDAL nor Zarr is asked from two threads at once; loading is done in another one than harmonising.
     lock = threading.Lock()
+    held: dict[tuple[int, ...], NDArray[Any]] = {}
 
     def read(step: int, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
-        check_cells(path, (bottom - top) * (right - left), dtype)
-        with lock, gdal_errors(path):
-            cells: NDArray[Any] = file.read(bands[step], window=Window(left, top, right - left, bottom - top))
+        size = (bottom - top) * (right - left)
+        check_cells(path, size, dtype)
+        group = max(1, _GROUP_CELLS // max(1, size))
+        first = step - step % group
+        key = (first, top, bottom, left, right)
+        with lock:
+            if key not in held:
+                held.clear()
+                held[key] = read_steps(range(first, min(first + group, steps)), top, bottom, left, right)
+            cells: NDArray[Any] = held[key][step - first]
+        return cells
+
+    return read
+
+
+def gdal_steps(path: Path, file: Any, bands: tuple[int, ...]) -> ReadSteps:
+    """Return the function that reads windows of a GDAL data set; `bands` are the numbers of the bands by step."""
+
+    def read(steps: range, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
+        with gdal_errors(path):
+            cells: NDArray[Any] = file.read(
+                list(bands[steps.start : steps.stop]), window=Window(left, top, right - left, bottom - top)
+            )
         return cells
 
     return read
@@ -179,7 +210,7 @@ def _layer(path: Path, file: Any, number: int, transform: Transform | None, crs:
         crs=crs,
         time=None,
         problem="its numbers are complex" if dtype.startswith("complex") else None,
-        read=reader_of(path, file, (number,), dtype),
+        read=by_step(path, dtype, 1, gdal_steps(path, file, (number,))),
     )
 
 
