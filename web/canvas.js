@@ -54,9 +54,9 @@ export class Canvas {
   #prepare() {
     for (const [name, colour] of Object.entries(HATCHES)) {
       this.map.addImage(`hatch-${name}`, hatch(colour, name === "insufficient", 16, false), { pixelRatio: 2 });
-      this.map.addImage(`disc-${name}`, hatch(colour, name === "insufficient", 32, true), { pixelRatio: 2 });
+      this.map.addImage(`disc-${name}`, hatch(colour, name === "insufficient", 38, true), { pixelRatio: 2 });
     }
-    for (const source of ["outline", "values", "selected"]) this.map.addSource(source, { type: "geojson", data: EMPTY });
+    for (const source of ["outline", "parts", "values", "selected"]) this.map.addSource(source, { type: "geojson", data: EMPTY });
     const area = ["==", ["geometry-type"], "Polygon"];
     const point = ["==", ["geometry-type"], "Point"];
     const numbered = [">=", ["get", "class"], 0];
@@ -73,6 +73,7 @@ export class Canvas {
     }
     // Layers of features are put in before this one.
     this.map.addLayer({ id: "areas-line", source: "values", type: "line", filter: area, paint: { "line-color": "#555555", "line-width": 0.7 } });
+    this.map.addLayer({ id: "parts-line", source: "parts", type: "line", paint: { "line-color": "#5b6461", "line-width": 1.3 } });
     this.map.addLayer({ id: "outline-line", source: "outline", type: "line", paint: { "line-color": "#333333", "line-width": 1.6 } });
     this.map.addLayer({
       id: "stations",
@@ -98,9 +99,10 @@ export class Canvas {
     });
   }
 
-  /** Draw the boundary that everything lies in. @param {Object[]} features */
-  outline(features) {
-    this.map.getSource("outline").setData({ type: "FeatureCollection", features });
+  /** Draw what tells people where they are: the boundary, and the parts of the city. @param {Object[]} boundary @param {Object[]} parts */
+  context(boundary, parts) {
+    this.map.getSource("outline").setData({ type: "FeatureCollection", features: boundary });
+    this.map.getSource("parts").setData({ type: "FeatureCollection", features: parts });
   }
 
   /**
@@ -204,7 +206,7 @@ export class Canvas {
  * Return the picture of a hatch: stripes in one direction, or in two.
  * @param {string} colour
  * @param {boolean} single
- * @param {number} size in pixels, a multiple of 16
+ * @param {number} size in pixels; of what is repeated a multiple of 16
  * @param {boolean} round whether only the disc inside is drawn, with a rim
  */
 function hatch(colour, single, size, round) {
@@ -215,7 +217,7 @@ function hatch(colour, single, size, round) {
       const away = Math.hypot(x + 0.5 - size / 2, y + 0.5 - size / 2);
       if (round && away > size / 2) continue;
       const rim = round && away > size / 2 - 3;
-      const striped = (x + y) % 16 < 3 || (!single && (x - y + size) % 16 < 3);
+      const striped = (x + y) % 16 < 3 || (!single && (x - y + 160) % 16 < 3);
       const shade = rim ? [51, 51, 51] : striped ? rgb : [250, 250, 250];
       data.set([...shade, 255], (y * size + x) * 4);
     }

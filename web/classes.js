@@ -61,6 +61,7 @@ export function classing(indicator, values, way, limits) {
     return { breaks, colours, labels: words.map((w, i) => `${i + 1} ${word(w)}`) };
   }
   const sorted = [...values].sort((a, b) => a - b);
+  if (!sorted.length && way !== "limits") return { breaks: [], colours: [], labels: [] };
   const bounds = limits.map((l) => l.bound).filter(Number.isFinite);
   const breaks = way === "limits" ? unique(bounds) : way === "equal" ? equal(sorted) : quantiles(sorted);
   const palette = way === "limits" ? LIMITS : paletteOf(indicator.anatomy);
@@ -101,7 +102,7 @@ export function limitsOf(values) {
 /** @param {string} anatomy */
 function paletteOf(anatomy) {
   if (anatomy.startsWith("structure.environment.air")) return AIR;
-  if (anatomy.startsWith("structure.environment.biodiversity")) return GREEN;
+  if (anatomy.startsWith("structure.environment.biodiversity") || anatomy.endsWith(".nature")) return GREEN;
   return OTHER;
 }
 
@@ -151,7 +152,10 @@ function spread(palette, n) {
 
 /** @param {number[]} breaks @param {number[]} sorted */
 function labels(breaks, sorted) {
-  if (!breaks.length) return [sorted.length ? number(sorted[0]) + (sorted[0] < sorted.at(-1) ? ` – ${number(sorted.at(-1))}` : "") : ""];
+  if (!breaks.length) {
+    const [low, high] = [number(sorted[0]), number(sorted.at(-1))];
+    return [low === high ? low : `${low} – ${high}`];
+  }
   const between = breaks.slice(1).map((b, i) => `${number(breaks[i])} – ${number(b)}`);
   const first = breaks[0] === sorted[0] ? number(breaks[0]) : `≤ ${number(breaks[0])}`;
   return [first, ...between, `> ${number(breaks.at(-1))}`];

@@ -2,8 +2,8 @@
 
 import { language, say } from "./words.js";
 
-//: How many features of a layer are drawn at most; the legend says when there are more.
-const MOST = 2000;
+// How many features of a layer are drawn at most; the map says when there are more.
+const MOST = 5000;
 
 /**
  * @typedef {Object} Layer

@@ -6,14 +6,14 @@ import { canDraw, Canvas } from "./canvas.js";
 import { classing, classOf, limitsOf, ways } from "./classes.js";
 import { choice, el } from "./dom.js";
 import { Layers } from "./layers.js";
-import { layerLegend, valuesLegend } from "./legend.js";
+import { layerLegend, moreText, valuesLegend } from "./legend.js";
 import { showFeature, showValue } from "./panel.js";
 import { language, number, say, unit, word } from "./words.js";
 
-//: How many values are drawn at most.
+// How many values are drawn at most.
 const MOST_VALUES = 20_000;
 const MOST_LISTED = 500;
-//: Schemes that are no areas of a map: the whole twin, which says why there are no values.
+// Schemes that are no areas of a map: the whole twin, which says why there are no values.
 const UNPLACED = "twin";
 
 const $ = (id) => document.getElementById(id);
@@ -75,9 +75,9 @@ class App {
     $("map").setAttribute("aria-label", word("map"));
     await this.canvas.ready;
     if (!this.layers.collections.some((c) => c.id === "administrative-units")) return;
-    const query = { scheme: "city", limit: 100 };
-    const found = await this.api.features(["collections", "administrative-units", "items"], query, 100);
-    this.canvas.outline(found.features);
+    const units = (scheme) => this.api.features(["collections", "administrative-units", "items"], { scheme, limit: 100 }, 100);
+    const [boundary, parts] = await Promise.all([units("city"), units("district")]);
+    this.canvas.context(boundary.features, parts.features);
   }
 
   // What is chosen ----------------------------------------------------------------------------------------------
@@ -98,9 +98,10 @@ class App {
     state.layers = state.layers.filter((id) => this.layers.collections.some((c) => c.id === id));
   }
 
-  /** The indicator to begin with: the one with most numbers for areas. */
+  /** The indicator to begin with: the one with most numbers for areas; of several the first share, which needs no explanation. */
   #usual() {
-    const worth = (i) => (i.available.count.valid ?? 0) * i.available.schemes.some((s) => s !== UNPLACED && s !== "station");
+    const ofAreas = (i) => i.available.schemes.some((s) => s !== UNPLACED && s !== "station");
+    const worth = (i) => (ofAreas(i) ? (i.available.count.valid ?? 0) : 0) + (i.unit === "%" ? 0.5 : 0);
     return this.indicators.reduce((best, i) => (best && worth(best) >= worth(i) ? best : i), null);
   }
 
@@ -203,6 +204,7 @@ class App {
     }
     this.legends.layers.replaceChildren();
     for (const layer of this.shown.values()) layerLegend(this.legends.layers, layer);
+    $("notice").textContent = [...this.shown.values()].filter((l) => l.more).map((l) => `${l.title}: ${moreText(l)}`).join(" ");
   }
 
   #controls() {

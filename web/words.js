@@ -53,6 +53,7 @@ const WORDS = {
   noDrawing: { en: "This browser cannot draw the map (WebGL is missing); the list below has all values.", de: "Dieser Browser kann die Karte nicht zeichnen (WebGL fehlt); die Liste unten hat alle Werte.", fr: "Ce navigateur ne peut pas dessiner la carte (WebGL manque) ; la liste ci-dessous contient toutes les valeurs.", es: "Este navegador no puede dibujar el mapa (falta WebGL); la lista de abajo tiene todos los valores.", it: "Questo browser non può disegnare la mappa (manca WebGL); l'elenco sotto ha tutti i valori." },
   again: { en: "Try again", de: "Noch einmal", fr: "Réessayer", es: "Reintentar", it: "Riprova" },
   state: { en: "State", de: "Stand", fr: "État", es: "Estado", it: "Stato" },
+  daysPerYear: { en: "days a year", de: "Tage im Jahr", fr: "jours par an", es: "días al año", it: "giorni all'anno" },
   good: { en: "Good", de: "Gut", fr: "Bon", es: "Buena", it: "Buona" },
   fair: { en: "Fair", de: "Ausreichend", fr: "Correct", es: "Razonablemente buena", it: "Discreta" },
   moderate: { en: "Moderate", de: "Mäßig", fr: "Moyen", es: "Regular", it: "Moderata" },
@@ -108,5 +109,6 @@ const UNITS = { "ug/m3": "µg/m³", "mg/m3": "mg/m³", "ng/m3": "ng/m³", m2: "m
 
 /** @param {string | null | undefined} code UCUM */
 export function unit(code) {
-  return code === null || code === undefined ? "" : (UNITS[code] ?? code);
+  if (code === null || code === undefined) return "";
+  return code === "{days}/a" ? word("daysPerYear") : (UNITS[code] ?? code);
 }

@@ -109,10 +109,12 @@ class Map:
         left, top = round(box["x"]), round(box["y"])
         return self.picture()[top : top + round(box["height"]), left : left + round(box["width"])]
 
-    def colours_at(self, lon: float, lat: float, radius: int = 0) -> set[Colour]:
-        """Return the colours in a square round a place."""
+    def colours_at(self, lon: float, lat: float, radius: int = 0, *, of: Any = None) -> set[Colour]:
+        """Return the colours in a square round a place, in a picture that was taken or in a new one."""
         x, y = (round(v) for v in self.place(lon, lat))
-        part = self.picture()[y - radius : y + radius + 1, x - radius : x + radius + 1]
+        part = (self.picture() if of is None else of)[
+            y - radius : y + radius + 1, x - radius : x + radius + 1
+        ]
         return {(int(r), int(g), int(b)) for r, g, b in part.reshape(-1, 3)}
 
     def click(self, lon: float, lat: float) -> Map:
@@ -137,7 +139,7 @@ def _rgb(text: str) -> Colour:
 
 @contextmanager
 def opened(
-    browser: Browser, address: str, *, width: int = 1100, height: int = 750, language: str = "en-GB"
+    browser: Browser, address: str, *, width: int = 960, height: int = 640, language: str = "en-GB"
 ) -> Iterator[Map]:
     """Give a map in a new profile. It must ask no other host for anything, and complain of nothing."""
     context = browser.new_context(viewport={"width": width, "height": height}, locale=language)

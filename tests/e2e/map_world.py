@@ -147,8 +147,8 @@ def make(url: str) -> None:
             {"p": (cell("11"), {"name": HOSTILE})}, twin="board", name="parks", kind="protected-sites"
         )
         sites = {
-            f"s{i}": (shapely.Point(9 + i % 50 / 1000, 51 + i // 50 / 1000), {"name": f"Site {i}"})
-            for i in range(2100)
+            f"s{i}": (shapely.Point(9 + i % 100 / 1000, 51 + i // 100 / 1000), {"name": f"Site {i}"})
+            for i in range(5100)
         }
         town.features(sites, twin="crowd", name="parks", kind="protected-sites")
     write(url, "board", board())
