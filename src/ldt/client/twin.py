@@ -352,7 +352,7 @@ class Twin(State):
 
         Returns:
             Variables named by observed property, `x` and `y` (and `time`, UTC) as coordinates, the CRS as `rio` finds it.
-            Numbers are float with NaN for no data; classes stay whole numbers, with `flag_values`, `flag_meanings` and
+            Numbers are float with NaN for no data; classes stay whole numbers, with `flag_values`, `flag_meanings`, `flag_colors` and
             `_FillValue` in their `attrs`. Each variable has `unit` (UCUM); the data set has `snapshot`, `coverage`, `dataset`,
             `institution`, `licence`.
 

@@ -302,6 +302,8 @@ def test_classes_say_what_they_mean(grids: TestClient) -> None:
     meanings = dict(zip(found.attrs["flag_values"], found.attrs["flag_meanings"].split(" "), strict=True))
     assert meanings[512] == "Water_bodies"
     assert meanings[121] == "Industrial_or_commercial_units"
+    colours = dict(zip(found.attrs["flag_values"], found.attrs["flag_colors"].split(), strict=True))
+    assert (colours[111], colours[512]) == ("#e6004d", "#80f2e6")
     assert found.attrs["_FillValue"] == 65535
     assert found.dtype == "uint16"
 

@@ -31,6 +31,8 @@ from ldt.timerange import Interval, format_instant
 
 #: Points between two corners of a box when it is carried into another CRS: straight lines there are bent here.
 DENSE = 21
+#: The colour of classes that their vocabulary gives none.
+GREY = "#808080"
 #: UCUM codes that UDUNITS, which the CF Conventions name units by, writes otherwise.
 _UDUNITS = {"Cel": "degree_Celsius"}
 
@@ -246,14 +248,22 @@ def zarr(
                 archive.write(file, file.relative_to(folder))
 
 
+def colour(concept: Mapping[str, Any]) -> str:
+    """Return the colour of a class, as `#rrggbb`."""
+    return str(concept["properties"].get("hex", GREY))
+
+
 def _described(band: Band, classes: Mapping[str, Concepts]) -> dict[str, Any]:
     if band.vocabulary is None:
         return {"units": _UDUNITS.get(band.unit, band.unit)}
     limits = np.iinfo(band.dtype)
-    there = [c for c in classes[band.vocabulary] if limits.min <= int(c["code"]) <= limits.max]
+    fitting = (c for c in classes[band.vocabulary] if limits.min <= int(c["code"]) <= limits.max)
+    there = sorted(fitting, key=lambda c: int(c["code"]))
     labels = [c["label"].get("en", c["code"]) for c in there]
     return {
         "flag_values": np.array([int(c["code"]) for c in there], band.dtype),
         # Parted by blanks, so that a meaning is one word (CF 1.11, section 3.5).
         "flag_meanings": " ".join("_".join(label.replace(",", "").split()) for label in labels),
+        # Not of CF, but as the land cover maps of ESA's Climate Change Initiative have them.
+        "flag_colors": " ".join(colour(c) for c in there),
     }

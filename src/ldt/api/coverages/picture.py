@@ -18,7 +18,7 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
-from ldt.api.coverages.cells import Cut, box_of, carried, cut
+from ldt.api.coverages.cells import Cut, box_of, carried, colour, cut
 from ldt.api.coverages.client import Concepts
 from ldt.api.coverages.request import DEFAULT_SIDE, MAX_SIDE
 from ldt.api.parameters import Box
@@ -31,8 +31,6 @@ _LAST_LATITUDE = 85.0511287798066
 #: viridis, in nine equal steps: as light as the number is high, also for those who do not tell red from green
 #: (S. van der Walt, N. Smith, 2015; CC0).
 RAMP = (*("#440154", "#472d7b", "#3b528b", "#2c728e", "#21908c", "#27ad81", "#5dc863", "#aadc32", "#fde725"),)
-#: The colour of classes that their vocabulary gives none.
-GREY = "#808080"
 #: Cells along each side, and time steps, that the range of a legend is found from.
 _SAMPLE, _SAMPLE_STEPS = 256, 12
 
@@ -46,10 +44,7 @@ def legend(coverage: Coverage, band: Band, concepts: Concepts) -> dict[str, Any]
     """
     found: dict[str, Any] = {"property": band.property, "unit": band.unit}
     if band.vocabulary is not None:
-        entries = [
-            {"value": int(c["code"]), "label": c["label"], "color": c["properties"].get("hex", GREY)}
-            for c in concepts
-        ]
+        entries = [{"value": int(c["code"]), "label": c["label"], "color": colour(c)} for c in concepts]
         return {**found, "kind": "classes", "vocabulary": band.vocabulary, "entries": entries}
     low, high = _range(coverage, band)
     values = np.linspace(low, high, len(RAMP))
