@@ -235,6 +235,15 @@ def test_running_means_as_delivered_belong_to_the_day_on_which_they_end(world: W
     assert found.values == {date(2013, 5, 1): 140.0}
 
 
+def test_running_means_that_are_delivered_each_half_hour_are_not_more_of_them(world: World) -> None:
+    # 24 running means end in 12 hours: fewer than 18.
+    day = datetime(2013, 5, 1, tzinfo=CET)
+    times = [day - 7 * HOUR + timedelta(minutes=30 * i) for i in range(24)]
+    world.observations("air", "S1", "O3", times, [100.0] * 24, averaging="PT8H")
+    found = days_of(world, "O3", MAX_8H)
+    assert (found.n_valid, found.values) == (12, {})
+
+
 @pytest.mark.parametrize("zone", ["+01:00", "Europe/Berlin"])
 def test_days_as_delivered_keep_their_date_in_summer_time(world: World, zone: str) -> None:
     tz = CET if zone == "+01:00" else ZoneInfo(zone)
