@@ -229,7 +229,7 @@ def test_an_interrupted_backup_never_looks_whole(
             monkeypatch.setattr("shutil.rmtree", lambda *args, **kwargs: None)
             raise Interrupted
 
-    monkeypatch.setattr(backups, "_flushed", killed)
+    monkeypatch.setattr(backups, "flushed", killed)
     with pytest.raises(Interrupted):
         backup(town, tmp_path / "backup")
     monkeypatch.undo()

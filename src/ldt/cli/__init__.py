@@ -21,7 +21,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer import TyperException
 
-from ldt.cli import conformance, db, demo, indicators, ingest, output, serve, twin
+from ldt.cli import conformance, db, demo, export, indicators, ingest, output, serve, twin
 from ldt.errors import LdtError, StoreError, UsageError
 
 FAULT = 70
@@ -50,6 +50,7 @@ app.command("inspect")(ingest.inspect)
 app.command("ingest")(ingest.ingest)
 app.command("rejected")(ingest.rejected)
 app.add_typer(indicators.app)
+app.command("export")(export.export)
 app.add_typer(conformance.app)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)

@@ -9,13 +9,9 @@ The folder holds::
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +22,10 @@ import psycopg
 from psycopg import sql
 
 from ldt import __version__
-from ldt.errors import Conflict, DiskFull, NotFound, StoreError
+from ldt.errors import NotFound
 from ldt.store import clients, files
 from ldt.store.connect import connect, fetch_all, translated
+from ldt.store.folders import flushed, made
 from ldt.store.load import FILES_LOCK
 
 FORMAT = 1
@@ -99,26 +96,10 @@ def backup(url: str, folder: Path, *, step: Step = nothing) -> Manifest:
         DiskFull: no room left.
         StoreError: the database cannot be read, the folder not be written, or pg_dump is not there.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Conflict(
-            "there is something here already", where=str(folder), remedy="name a folder that is not there yet"
-        )
-    with ExitStack() as stack:
-        stack.enter_context(_written(folder))
-        conn = stack.enter_context(connect(url, application="ldt backup"))
+    with made(folder) as whole, connect(url, application="ldt backup") as conn:
         with translated():
             # Before the state is fixed: from here on no file is deleted.
             conn.execute("SELECT pg_advisory_lock_shared(%s, 0)", (FILES_LOCK,))
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(
-            stack.enter_context(
-                tempfile.TemporaryDirectory(
-                    dir=folder.parent, prefix=f".{folder.name}.new-", ignore_cleanup_errors=True
-                )
-            )
-        )
-        whole = new / "backup"
-        whole.mkdir()
         with translated(), conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             manifest = _described(conn)
@@ -126,13 +107,9 @@ def backup(url: str, folder: Path, *, step: Step = nothing) -> Manifest:
             _dump(conn, url, whole / DUMP)
             manifest.files[DUMP] = signed(whole / DUMP)
             _copy_objects(conn, whole, manifest, step)
-        text = orjson.dumps(
-            {"digest": manifest.digest, **orjson.loads(orjson.dumps(manifest))}, option=orjson.OPT_INDENT_2
-        )
-        (whole / MANIFEST).write_bytes(text)
-        _flushed(whole / MANIFEST)
-        whole.rename(folder)
-        _flushed(folder.parent)
+        content = {"digest": manifest.digest, **orjson.loads(orjson.dumps(manifest))}
+        (whole / MANIFEST).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+        flushed(whole / MANIFEST)
     return manifest
 
 
@@ -219,26 +196,6 @@ def referred(conn: psycopg.Connection[Any]) -> list[str]:
 
 def signed(path: Path) -> list[Any]:
     """Bring a file to the disk; return its size and SHA-256."""
-    _flushed(path)
+    flushed(path)
     with path.open("rb") as file:
         return [path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()]
-
-
-def _flushed(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _written(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as e:
-        if e.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull("no room left", where=str(folder), remedy="free some disk space") from e
-        raise StoreError(
-            f"cannot be written: {e.strerror}", where=str(folder), remedy="name a folder that you may write"
-        ) from e

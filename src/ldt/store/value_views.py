@@ -74,8 +74,8 @@ def _view(
             " max(v.status) FILTER (WHERE v.indicator = {id}) AS {status}"
         ).format(
             id=sql.Literal(d.id),
-            column=sql.Identifier(_column(d)),
-            status=sql.Identifier(f"{_column(d)}_status"),
+            column=sql.Identifier(column_name(d)),
+            status=sql.Identifier(f"{column_name(d)}_status"),
         )
         for d in definitions
     )
@@ -98,17 +98,18 @@ def _view(
         comment = sql.SQL("COMMENT ON COLUMN {}.{} IS {}")
         text = f"{d.title['en']}, {d.unit}"
         conn.execute(
-            comment.format(sql.Identifier("gis", name), sql.Identifier(_column(d)), sql.Literal(text))
+            comment.format(sql.Identifier("gis", name), sql.Identifier(column_name(d)), sql.Literal(text))
         )
     classes = {d.id: _classes(conn, twin_id, scheme, d) for d in definitions}
     # QGIS opens a layer with its default style: the first indicator that has numbers.
     first = next((i for i, found in classes.items() if found), definitions[0].id)
     for d in definitions:
-        qml = _style(d, 0 if scheme == STATION else 2, classes[d.id])
+        qml = style(d, 0 if scheme == STATION else 2, classes[d.id])
         gis.put_style(conn, name, d.id, qml, f"{d.title['en']} ({d.unit})", default=d.id == first)
 
 
-def _column(definition: Definition) -> str:
+def column_name(definition: Definition) -> str:
+    """Return the column that holds an indicator's values; with `_status` after it, the one of their status."""
     return definition.id.replace("-", "_")
 
 
@@ -124,9 +125,9 @@ def _classes(
     return conn.execute(statement).fetchone()
 
 
-def _style(definition: Definition, dimension: int, classes: tuple[str, list[float]] | None) -> str:
+def style(definition: Definition, dimension: int, classes: tuple[str, list[float]] | None) -> str:
     """Return the QML of an indicator: the classes of its last period, and grey where there is no number."""
-    column = f'"{_column(definition)}"'
+    column = f'"{column_name(definition)}"'
     rules: list[tuple[str, str, str]] = []
     last, when = "", ""
     if classes is not None:
