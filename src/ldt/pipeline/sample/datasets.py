@@ -90,6 +90,26 @@ ENTRIES = {
         "land-cover/CHA1824_sample.gpkg",
         ("changes of land cover 2018 to 2024", "Änderungen der Landbedeckung 2018 bis 2024", "changements d'occupation du sol de 2018 à 2024", "cambios de la cubierta terrestre de 2018 a 2024", "cambiamenti della copertura del suolo dal 2018 al 2024"),
     ),
+    "sample-land-cover-raster": Entry(
+        "clc/corine-raster",
+        "land-cover/U*.tif",
+        ("land cover raster", "Landbedeckung als Raster", "occupation du sol en maille", "cubierta terrestre en malla", "copertura del suolo in celle"),
+    ),
+    "sample-imperviousness": Entry(
+        "clms/imperviousness",
+        "land-cover/IMD_*.tif",
+        ("imperviousness", "Versiegelung", "imperméabilisation", "impermeabilización", "impermeabilizzazione"),
+    ),
+    "sample-tree-cover": Entry(
+        "clms/tree-cover-density",
+        "land-cover/TCD_*.tif",
+        ("tree cover density", "Baumbedeckung", "couvert arboré", "cobertura arbórea", "copertura arborea"),
+    ),
+    "sample-temperature": Entry(
+        "climate/daily-temperature",
+        "temperature_*.nc",
+        ("daily temperature", "Tagestemperatur", "température journalière", "temperatura diaria", "temperatura giornaliera"),
+    ),
     "sample-air-quality": Entry("city/sample-air-quality", "air-quality/*.parquet"),
     "sample-air-quality-legacy": Entry(
         "eea/air-quality-legacy",

@@ -69,5 +69,6 @@ def _write(folder: Path, seed: int, size: str, tell: Tell) -> Path:
         write(path)
     for name in before - files.keys():
         (folder / name).unlink(missing_ok=True)
+    tell(written.NAME, len(files), len(files))
     written.record(folder, what, files)
     return manifest

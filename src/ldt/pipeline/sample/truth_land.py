@@ -135,8 +135,9 @@ def green_per_inhabitant(
             if own is None and period < GRID_YEAR:
                 continue  # the grid is of a later year
             persons = float(own[max(counted)]) if own is not None else cells
-            value = size / persons if persons > 0 else None
-            made.append(
-                row("green-area-per-inhabitant", scheme, code, period, value, inhabitants=round(persons, 6))
-            )
+            told: Row = {"inhabitants": round(persons, 6)}
+            if not persons:
+                told["status"] = "not-computable"  # nobody lives there
+            value = size / persons if persons else None
+            made.append(row("green-area-per-inhabitant", scheme, code, period, value, **told))
     return made
