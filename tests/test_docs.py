@@ -9,17 +9,32 @@ import pytest
 import yaml
 
 from ldt.cli import app
-from ldt.cli.reference import commands, page
+from ldt.cli.reference import PAGES, commands
 from ldt.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_reference_of_the_commands_is_current() -> None:
-    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == page(), (
-        "python -m ldt.cli.reference > docs/commands.md"
-    )
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_generated_pages_are_current(name: str) -> None:
+    written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert written == PAGES[name](), "python -m ldt.cli.reference docs"
+
+
+def test_the_recipe_reference_has_every_recipe_with_its_columns() -> None:
+    text = PAGES["recipe-reference.md"]()
+    sections = dict(zip(*[iter(re.split(r"^### (.+)$", text, flags=re.MULTILINE)[1:])] * 2, strict=True))
+    shipped = (ROOT / "connectors").rglob("*.yaml")
+    assert set(sections) == {p.relative_to(ROOT / "connectors").with_suffix("").as_posix() for p in shipped}
+    for name, section in sections.items():
+        said = yaml.safe_load((ROOT / "connectors" / f"{name}.yaml").read_text(encoding="utf-8"))
+        (block,) = re.findall(r"^```yaml\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+        mapping = (
+            said["feature"]["columns"] if "feature" in said else said.get("observation") or said["coverage"]
+        )
+        assert set(yaml.safe_load(block)) == set(mapping), name
+        assert said["title"]["en"] in section
 
 
 def test_commands_in_the_readme_exist() -> None:

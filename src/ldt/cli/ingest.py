@@ -210,7 +210,7 @@ def recipes_list(as_json: Json = False) -> None:
     found: list[dict[str, Any]] = []
     for name in recipe_names():
         recipe = load_recipe(name)
-        what = recipe.feature.type if recipe.feature else "observations"
+        what = recipe.feature.type if recipe.feature else f"{recipe.shape}s"
         found.append(
             {
                 "name": name,
