@@ -100,6 +100,21 @@ def test_a_property_means_the_latest_that_has_it_or_that_of_the_time(town: Twin)
         town.coverage("cover.2018", bbox=(20, 40, 21, 41))
 
 
+def test_years_of_another_time_zone_are_not_mistaken_for_each_other() -> None:
+    listed = [
+        {
+            "id": f"cover.{year}",
+            "bands": [{"property": "land-cover"}],
+            "time_first": f"{year - 1}-12-31T23:00:00Z",
+            "time_last": f"{year}-12-31T23:00:00Z",
+        }
+        for year in (2017, 2018, 2019)
+    ]
+    for year in (2017, 2018, 2019):
+        assert grids.choose(listed, "land-cover", str(year), "")["id"] == f"cover.{year}"
+    assert grids.choose(listed, "land-cover", None, "")["id"] == "cover.2019"
+
+
 def test_a_part_lies_where_it_lay(town: Twin) -> None:
     whole, part = town.coverage("cover.2018"), town.coverage("cover.2018", bbox=(6.93, 50.95, 6.95, 50.97))
     assert part.sizes["x"] < whole.sizes["x"]

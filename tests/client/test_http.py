@@ -143,6 +143,10 @@ def test_a_service_that_is_away_is_asked_again_when_it_says(monkeypatch: pytest.
         with pytest.raises(Unreachable, match="cannot be used"):
             service.twin().datasets()
     assert waited == [2, 5]
+    busy = problem(429, "too many requests", headers={"Retry-After": "1"})
+    with pytest.raises(Refused, match="too many"):
+        Service(**{"twins/town/datasets": [busy, {"datasets": []}]}).twin().datasets()
+    assert waited == [2, 5]
     service = Service(**{"twins/town/datasets": [away("1") for _ in range(http.RETRIES + 1)]})
     with pytest.raises(Unreachable):
         service.twin().datasets()

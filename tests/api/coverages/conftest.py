@@ -42,12 +42,13 @@ class Made:
 
 def _made() -> dict[str, Made]:
     random = np.random.default_rng(3)
-    sealed = random.integers(0, 101, (1, 400, 500)).astype("uint8")
+    sealed = random.integers(0, 61, (1, 400, 500)).astype("uint8")
     sealed[0, :40, :60] = 255
-    # Blocks of 20 x 20 cells of one class each, and a corner without any.
+    # Blocks of 20 x 20 cells of one class each, a corner without any, and one of a code that the vocabulary does not have.
     blocks = random.choice(np.array([111, 112, 311, 512], "uint16"), (12, 15))
     cover = np.kron(blocks, np.ones((20, 20), "uint16"))[None].astype("uint16")
     cover[0, 200:, 260:] = 65535
+    cover[0, :20, 280:] = 999
     warm = (15 + 20 * random.random((len(DAYS), 30, 40))).astype("float32")
     warm[:, 0, 0] = np.nan
     return {
