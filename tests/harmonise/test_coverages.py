@@ -100,11 +100,12 @@ COUNTING = np.arange(12, dtype="uint8").reshape(3, 4)
 
 def test_whole_numbers_stay_what_they_are() -> None:
     given = COUNTING.copy()
-    given[0, :2] = 254, 255
+    given[0, :2], given[2, 2:] = (254, 255), (0, 100)  # the least and the greatest that there can be
     coverage = only(run(recipe(SEALED, period="2018"), layer(given, nodata=(255.0,))))
     assert coverage.bands[0].nodata == 255
     assert coverage.bands[0].dtype == "uint8"
     np.testing.assert_array_equal(cells(coverage)[0], [255, 255, 2, 3])
+    np.testing.assert_array_equal(cells(coverage)[2], [8, 9, 0, 100])
     assert coverage.quality == {"bands": {"imperviousness": {"cells": 12, "missing": 2}}}
     assert (coverage.grid.crs, coverage.grid.transform) == ("EPSG:25832", UTM)
 
@@ -413,8 +414,8 @@ def test_zones_of_the_axis() -> None:
 
 
 def test_steps_are_told_to_the_second() -> None:
-    """A third of a day is 0.333… in a double: 8 hours."""
-    coverage = only(run(recipe(WARM, averaging="PT8H"), axis([0, 1 / 3, 2 / 3])))
+    """By hand: 0.333333 of a day are 28,799.97 s, 0.03 s before 8 hours."""
+    coverage = only(run(recipe(WARM, averaging="PT8H"), axis([0, 0.333333, 0.666667])))
     assert coverage.times == (utc(2020, 1, 1), utc(2020, 1, 1, 8), utc(2020, 1, 1, 16))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.pipeline.cityfiles import make_twin
 
 from ldt.errors import SourceError
 from ldt.harmonise.recipe import Recipe
-from ldt.model.coverage import Coverage
+from ldt.model.coverage import Coverage, NewCoverage
 from ldt.model.snapshot import PUBLIC
 from ldt.pipeline.build import build
 from ldt.pipeline.check import check
@@ -24,6 +25,7 @@ from ldt.pipeline.inspect import inspect
 from ldt.settings import settings
 from ldt.store import coverages, files, records, snapshots
 from ldt.store.connect import connect
+from ldt.store.load_coverages import CoverageRows
 
 RECIPE: dict[str, Any] = {
     "ldt": 1,
@@ -155,6 +157,26 @@ def test_clipped_to_the_twin(database_url: str, tmp_path: Path) -> None:
         row, column = given.index(float(found.x[0]), float(found.y[0]))
         window = given.read(1)[row : row + one.grid.height, column : column + one.grid.width]
         np.testing.assert_array_equal(found.imperviousness.values, window)
+
+
+def test_a_file_is_open_until_its_cells_are_stored(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In stripes that were not read before, and slowly, as a large file is stored."""
+    make_twin(database_url)
+    monkeypatch.setattr("ldt.store.load_coverages._BLOCK_CELLS", 1)
+    stored = CoverageRows.add
+
+    def slowly(rows: CoverageRows, coverage: NewCoverage, source_id: int) -> None:
+        time.sleep(0.3)
+        stored(rows, coverage, source_id)
+
+    monkeypatch.setattr(CoverageRows, "add", slowly)
+    done = run(database_url, *(write(tmp_path / f"IMD_{year}.tif", seed=year) for year in (2018, 2021)))
+    assert done.tally.accepted == 2
+    for one in seen(database_url):
+        with coverages.opened(one) as found, rasterio.open(tmp_path / f"{one.code}.tif") as given:
+            np.testing.assert_array_equal(found.imperviousness.values, given.read(1))
 
 
 def test_each_file_has_its_outcome(database_url: str, tmp_path: Path) -> None:

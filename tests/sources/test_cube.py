@@ -127,6 +127,9 @@ def test_zarr_among_other_files(tmp_path: Path) -> None:
     with open_resources(tmp_path, suffixes=(".nc", ".zarr")) as found:
         assert [r.name for r in found] == ["a.zarr", "b.zarr"]
         assert found[0].digest == found[1].digest
+    with open_resources(tmp_path) as everything:
+        assert [r.name for r in everything] == ["a.zarr", "b.zarr"]
+    with open_resources(tmp_path, suffixes=(".nc", ".zarr")) as found:
         assert all(".zarr" in s.as_posix() for s in found[0].sides)
 
 
@@ -174,14 +177,14 @@ def test_the_length_of_a_netcdf_classic_file(real_data: Path, tmp_path: Path, lo
 
 
 def test_the_length_of_a_netcdf_classic_file_of_records(tmp_path: Path) -> None:
-    """By hand: an unlimited axis with 3 records, `a` of 2 shorts and `b` of 1 double each, CDF-1."""
+    """By hand: an unlimited axis with 3 records, `a` of 1 short, padded, and `b` of 1 double each, CDF-1."""
 
     def text(name: str) -> bytes:
         return struct.pack(">I", len(name)) + name.encode().ljust(4, b"\0")
 
     none = struct.pack(">II", 0, 0)
     dimensions = (
-        struct.pack(">II", 10, 2) + text("t") + struct.pack(">I", 0) + text("x") + struct.pack(">I", 2)
+        struct.pack(">II", 10, 2) + text("t") + struct.pack(">I", 0) + text("x") + struct.pack(">I", 1)
     )
     start = 8 + 32 + 8 + 8 + 40 + 36
     a = text("a") + struct.pack(">III", 2, 0, 1) + none + struct.pack(">III", 3, 4, start)

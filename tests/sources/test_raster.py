@@ -15,6 +15,7 @@ from affine import Affine
 from ldt.errors import HostileSource, RecipeError, SourceError
 from ldt.settings import settings
 from ldt.sources import describe, open_resources, read_raster
+from ldt.sources.raster import gdal
 from ldt.sources.source import Layer
 
 CLC = "landcover/clc_granada/clc.tif"
@@ -168,6 +169,15 @@ def test_a_virtual_raster_is_not_followed(real_data: Path, tmp_path: Path) -> No
     with open_resources(tmp_path / "b.tif") as (resource,):
         for raster in read_raster("raster", resource, {}):
             assert raster.layers[0].read(0, 0, 300, 0, 300).max() == 0
+
+
+def test_side_files_are_not_looked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", np.zeros((600, 600), "uint8"))
+    write(tmp_path / "a.tif.ovr", np.zeros((300, 300), "uint8"))
+    with rasterio.open(path) as file:
+        assert file.overviews(1) == [2]
+    with gdal(path, "GTiff") as file:
+        assert file.overviews(1) == []
 
 
 def test_a_bomb_of_one_block(tmp_path: Path) -> None:
