@@ -48,7 +48,7 @@ def city(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
         env={**os.environ, "LDT_DATABASE_URL": shared_database_url, "LDT_DATA_DIR": str(folder)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

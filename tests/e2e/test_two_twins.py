@@ -26,7 +26,7 @@ _GIVEN = re.compile(r'"timeStamp": ?"[^"]*"')
 
 def city(folder: Path, name: str, seed: int) -> Path:
     """Write a synthetic city of the given name; two cities have the same data set names and other data."""
-    manifest = generate(folder, seed=seed)
+    manifest = generate(folder, seed=seed, size="small")
     content = yaml.safe_load(manifest.read_text("utf-8"))
     manifest.write_text(yaml.safe_dump({**content, "twin": name}), "utf-8")
     return manifest
@@ -41,7 +41,7 @@ def crawl(address: str, twin: str) -> dict[str, str]:
             path = waiting.popleft()
             if path in found:
                 continue
-            answer = client.get(path, headers={"Accept": "application/json"})
+            answer = client.get(path, headers={"Accept": "application/json, */*;q=0.1"})
             assert answer.status_code == 200, (path, answer.text[:200])
             text = answer.content.decode("latin-1")  # one character per byte, whatever it is
             # Each run serves on a port of its own.

@@ -25,7 +25,7 @@ SHARE = f"{BASE}/protected-area-share"
 
 @pytest.fixture(scope="module")
 def sample(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    built = build(shared_database_url, generate(Path(tmp_path_factory.mktemp("sample"))))
+    built = build(shared_database_url, generate(Path(tmp_path_factory.mktemp("sample")), size="small"))
     assert built.errors == []
     with TestClient(create_app(shared_database_url), raise_server_exceptions=False) as client:
         yield client
@@ -60,9 +60,14 @@ def test_a_twin_lists_what_it_has_values_of(sample: TestClient) -> None:
 def test_a_value_has_what_is_needed_to_judge_it(sample: TestClient) -> None:
     for value in get(sample, f"{NO2}/values").json()["values"]:
         assert value["unit"] == "ug/m3"
-        assert value["status"] in {"valid", "insufficient"}
-        assert 0 <= value["coverage"] <= 1
-        assert value["verdicts"]
+        assert value["status"] in {"valid", "insufficient", "not-computable"}
+        assert (value["value"] is None) == (value["status"] != "valid")
+        assert (value["reason"] is None) == (value["status"] == "valid")
+        if value["status"] == "not-computable":  # an area without a station
+            assert (value["coverage"], value["verdicts"]) == (None, [])
+        else:
+            assert 0 <= value["coverage"] <= 1
+            assert value["verdicts"]
         assert {one["rel"] for one in value["links"]} == {"self", "lineage"}
         alone = get(sample, value["links"][0]["href"]).json()
         assert {k: v for k, v in alone.items() if k not in ("links", "geometry", "snapshot")} == {
@@ -79,22 +84,22 @@ def test_filters(sample: TestClient) -> None:
     assert ids("scheme=station") == [v["id"] for v in everything if v["scheme"] == "station"]
     assert ids("period=2024&scheme=city") == ["city.99000000.2024"]
     assert ids("period=2024,2025&scheme=city") == ["city.99000000.2024", "city.99000000.2025"]
-    assert ids("code=DEZZ001") == ["station.DEZZ001.2024", "station.DEZZ001.2025"]
+    assert ids("code=DEZZ001") == [f"station.DEZZ001.{year}" for year in (2018, 2024, 2025)]
     assert ids("status=valid") == [v["id"] for v in everything if v["status"] == "valid"]
     assert ids("datetime=2025-06-01&scheme=city") == ["city.99000000.2025"]
-    assert ids("datetime=../2024-06-01&scheme=city") == ["city.99000000.2024"]
+    assert ids("datetime=../2024-06-01&scheme=city") == ["city.99000000.2018", "city.99000000.2024"]
     assert ids("scheme=nowhere") == []
 
 
 def test_pages_visit_every_value_once(sample: TestClient) -> None:
     whole = [v["id"] for v in get(sample, f"{NO2}/values").json()["values"]]
-    seen, to = [], f"{NO2}/values?limit=3"
+    seen, to = [], f"{NO2}/values?limit=13"
     while to:
         page = get(sample, to).json()
         seen += [v["id"] for v in page["values"]]
         to = next((one["href"] for one in page["links"] if one["rel"] == "next"), "")
     assert seen == whole
-    assert len(set(seen)) == len(seen) == 14
+    assert len(set(seen)) == len(seen) == 3 * (6 + 49)  # years, stations and areas
 
 
 def test_all_forms_say_the_same(sample: TestClient, tmp_path: Path) -> None:
