@@ -195,3 +195,14 @@ def test_how_it_shows_itself() -> None:
     assert "A &lt;town&gt;" in shown
     assert "2026-01-31 12:00:00 UTC" in shown
     assert "town@7" in shown
+
+
+def test_a_limit_holds_whatever_size_the_pages_have() -> None:
+    path = "twins/town/indicators/i/values/v/lineage/records"
+    following = [{"rel": "next", "href": f"http://city.test/{path}?token=x"}]
+    first = {"records": [{"row": 1}, {"row": 2}], "links": following}
+    second = {"records": [{"row": 3}, {"row": 4}], "links": following}
+    for limit, expected in ((1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (4, [1, 2, 3, 4])):
+        service = Service(**{path: [first, second]})
+        assert list(service.twin().records("i", "v", limit=limit)["row"]) == expected
+        assert len(service.asked) == (2 if limit < 3 else 3)
