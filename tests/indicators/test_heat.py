@@ -131,6 +131,15 @@ def test_an_area_has_the_mean_of_its_cells_by_their_share(world: World) -> None:
     assert value(world, "CUT")["value"] == pytest.approx((0.5 * count[0, 0] + count[0, 1]) / 1.5, rel=1e-6)
 
 
+def test_exactly_thirty_degrees_are_no_hot_day_in_a_cell_either(world: World) -> None:
+    array = np.full((365, 3, 4), 30.0, "float32")
+    array[:9] = 30.01
+    add(world, "2023", array, days(2023))
+    area(world, "WHOLE", 0, 0, 4, 3)
+    world.compute(HOT, periods=["2023"])
+    assert value(world, "WHOLE")["value"] == pytest.approx(9, rel=1e-6)
+
+
 def test_the_year_is_put_together_from_coverages_and_no_day_counts_twice(world: World) -> None:
     array, times = cells(365), days(2023)
     area(world, "WHOLE", 0, 0, 4, 3)
