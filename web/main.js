@@ -148,7 +148,7 @@ class App {
     const { signal } = this.reading;
     this.#controls();
     this.#say(null);
-    await Promise.all([this.#drawValues(signal), this.#drawLayers(signal)]);
+    await Promise.all([this.#drawValues(signal), this.#drawLayers()]);
     await this.#open(signal);
     this.state.camera = this.canvas?.camera() ?? this.state.camera;
     this.#remember(false);
@@ -188,16 +188,24 @@ class App {
     $("classes-field").replaceChildren(choice(word("classes"), "classes", options, way, (w) => this.#choose({ classes: w })));
   }
 
-  /** @param {AbortSignal} signal */
-  async #drawLayers(signal) {
+  /** Draw the layers for what is seen now; what is still being read for another place or choice is not waited for. */
+  async #drawLayers() {
+    this.layering?.abort();
+    this.layering = new AbortController();
+    const { signal } = this.layering;
     for (const id of [...this.shown.keys()].filter((k) => !this.state.layers.includes(k))) {
       this.shown.delete(id);
       this.canvas?.removeLayer(id);
     }
     const bounds = this.canvas?.bounds() ?? this.bbox;
     if (bounds) {
-      const read = this.state.layers.map((id) => this.layers.read(id, bounds, this.state.period, signal));
-      for (const layer of await Promise.all(read)) {
+      const reading = Promise.all(this.state.layers.map((id) => this.layers.read(id, bounds, this.state.period, signal)));
+      const found = await reading.catch((error) => {
+        if (signal.aborted) return null;
+        throw error;
+      });
+      if (found === null) return;
+      for (const layer of found) {
         this.shown.set(layer.id, layer);
         this.canvas?.layer(layer.id, layer.features, layer.colours, layer.classed);
       }
@@ -337,17 +345,16 @@ class App {
   #moved() {
     if (!this.indicators) return;
     this.state.camera = this.canvas.camera();
+    // The address and the layers follow when the map has come to rest.
+    this.main.setAttribute("aria-busy", "true");
+    if (this.resting === undefined) this.pending += 1;
     clearTimeout(this.resting);
-    this.pending += 1;
     this.resting = setTimeout(() => {
+      this.resting = undefined;
+      this.pending -= 1;
       this.#remember(false);
-      this.#work(async () => {
-        this.moving?.abort();
-        this.moving = new AbortController();
-        await this.#drawLayers(this.moving.signal);
-      });
+      this.#work(() => this.#drawLayers());
     }, 250);
-    this.pending -= 1;
   }
 
   /**

@@ -58,6 +58,8 @@ def write(url: str, *found: Value) -> None:
 def client(town_url: str) -> Iterator[TestClient]:
     write(
         town_url,
+        # Of an earlier year nothing could be computed at all, which says nothing of the latest.
+        value(NO2, "twin", "town", 2021, None, status="not-computable", reason="needs NO2"),
         value(NO2, "city", "C", 2022, 41.0),
         value(NO2, "city", "C", 2023, 44.5, verdicts=[VERDICT], name="<b>C</b>"),
         value(NO2, "station", "DE01", 2023, 44.5),
