@@ -223,6 +223,16 @@ def test_a_city_has_the_maximum_over_its_stations_and_never_a_mean(world: World)
     assert value(world, "no2-annual-mean", "station", "IN1", "2013")["name"] == "Station IN1"
 
 
+def test_a_valid_value_below_zero_goes_before_one_that_is_not_valid(world: World) -> None:
+    world.area("CITY", shapely.box(6.8, 50.8, 7.2, 51.1))
+    stations(world, {"LOW": (6.9, 50.9), "FEW": (7.0, 51.0)})
+    world.observations("air", "LOW", "NO2", hours(2013), [-0.5] * 8760)
+    world.observations("air", "FEW", "NO2", hours(2013, 100), [50.0] * 100)
+    world.compute("no2-annual-mean", periods=["2013"])
+    found = value(world, "no2-annual-mean", "city", "CITY", "2013")
+    assert (found["value"], found["status"]) == (-0.5, "valid")
+
+
 def test_a_city_without_a_station_says_what_it_needs(world: World) -> None:
     world.area("CITY", shapely.box(6.8, 50.8, 7.2, 51.1))
     world.observations("air", "S1", "NO2", hours(2013), [1.0] * 8760)
