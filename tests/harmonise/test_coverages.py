@@ -310,7 +310,12 @@ def test_a_file_that_lies_where_it_cannot() -> None:
 
 @pytest.mark.parametrize(
     ("transform", "expected"),
-    [(None, "no-grid"), ((100.0, 5.0, 350000.0, 5.0, -100.0, 5650000.0), "rotated")],
+    [
+        (None, "no-grid"),
+        ((0.0, 0.0, 350000.0, 0.0, -100.0, 5650000.0), "no-grid"),
+        ((100.0, 0.0, 350000.0, 0.0, float("nan"), 5650000.0), "no-grid"),
+        ((100.0, 5.0, 350000.0, 5.0, -100.0, 5650000.0), "rotated"),
+    ],
 )
 def test_grids_that_are_none(transform: Transform | None, expected: str) -> None:
     assert reason(run(recipe(SEALED), layer(COUNTING, transform=transform))) == (Outcome.REJECTED, expected)

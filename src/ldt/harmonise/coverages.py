@@ -176,10 +176,12 @@ class CoverageHarmoniser:
 
     def _place(self, layer: Layer) -> tuple[CRS, CrsJudgement, Cut]:
         """Judge where a layer lies; return its CRS, that judgement, and all its cells in order."""
-        if layer.transform is None:
+        if layer.transform is None or not np.isfinite(layer.transform).all():
             raise _reject("no-grid", "its cells do not lie on a regular grid that the file states")
         if layer.transform[1] or layer.transform[3]:
             raise _reject("rotated", "its grid is rotated against its CRS (warp it first: gdalwarp)")
+        if not (layer.transform[0] and layer.transform[4]):
+            raise _reject("no-grid", "its cells have no size")
         source = self._recipe.source
         with _rejected("crs"):
             declared = override(source.crs, layer.crs) if source.crs else layer.crs
