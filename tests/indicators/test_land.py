@@ -198,6 +198,23 @@ def test_canopy_has_no_other_source_and_all_alternatives_are_named(world: World)
     assert value(world, "tree-canopy-share", "A", "2021")["value"] == pytest.approx(12.0)
 
 
+def test_a_raster_without_a_year_is_the_last_resort_and_one_with_an_axis_of_time_is_none(
+    world: World,
+) -> None:
+    world.area("A", box(0, 0, 4, 4))
+    days = [datetime(2019, 1, d, tzinfo=UTC) for d in (1, 2)]
+    world.coverage("cube", "days", IMD, np.full((2, 10, 10), 7, "uint8"), GRID, days, averaging="P1D")
+    world.compute("soil-sealing", periods=["2020"])
+    assert lacking(world, "soil-sealing").startswith("needs coverages of imperviousness, features")
+    world.coverage("undated", "some", IMD, np.full((1, 10, 10), 33, "uint8"), GRID)
+    raster(world, np.full((10, 10), 44), 2018)
+    world.compute("soil-sealing", periods=["2015", "2020"])
+    undated = value(world, "soil-sealing", "A", "2015")
+    assert (undated["value"], undated["quality"]["reference_year"]) == (pytest.approx(33.0), None)
+    assert undated["method"] == "mean of imperviousness of an unknown year, exact shares of cells"
+    assert value(world, "soil-sealing", "A", "2020")["value"] == pytest.approx(44.0)
+
+
 def test_what_is_computed_from_a_restricted_raster_is_restricted(world: World) -> None:
     world.area("A", box(0, 0, 4, 4))
     world.dataset("imd", shape="coverage", access=Access.RESTRICTED)
@@ -338,6 +355,7 @@ def test_land_take_is_what_became_artificial_within_the_area(world: World) -> No
             ("133", "112", box(2, 2, 3, 3)),  # a building site was artificial already
             ("112", "141", box(2, 3, 3, 4)),  # so is a park
             ("122", "211", box(3, 3, 4, 4)),  # given back
+            ("211", "311", box(0, 1, 1, 2)),  # a field became wood
             ("999", "112", box(0, 0, 1, 1)),  # nobody knows what it was
         ],
     )
@@ -420,9 +438,14 @@ def test_lineage_of_land_take_says_why_a_change_does_not_count(world: World) -> 
 
 def test_lineage_of_a_diversity_is_its_units(world: World) -> None:
     world.area("A", box(0, 0, 4, 4))
-    cover(world, [("311", box(0, 0, 2, 4)), ("112", box(2, 0, 4, 4)), ("31", box(0, 0, 1, 1))])
+    place = box(0, 0, 1, 1).centroid
+    cover(
+        world,
+        [("311", box(0, 0, 2, 4)), ("112", box(2, 0, 4, 4)), ("31", box(0, 0, 1, 1)), ("211", place)],
+    )
     cover(world, [("311", box(0, 0, 2, 4))], 2012)
     world.compute("landscape-diversity", periods=["2020"])
     found = lineage(world.conn, world.snapshot(), ValueKey("landscape-diversity", "city", "A", "2020"))
     assert found["records"]["used"] == 3
-    assert found["records"]["discarded"] == {"other-year": 1, "unknown-class": 1}
+    assert found["records"]["discarded"] == {"other-year": 1, "unknown-class": 1, "without-area": 1}
+    assert value(world, "landscape-diversity", "A")["n_valid"] == 2

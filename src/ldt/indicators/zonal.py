@@ -6,9 +6,9 @@ Cells are read in windows, so that neither a large raster nor a large area has t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from ldt.errors import CheckError
 MAX_CELLS = 4_000_000
 #: A side that is straight in degrees bends in a projection. One of 0.01° (1.1 km) leaves its chord by 3 cm at most up to 60° N.
 SEGMENT_DEGREES = 0.01
+#: Rows and columns of a window whose cells are sized one by one: over 60° of latitude what lies between is off by 2 in a million.
+SAMPLES = 257
 #: Where the areas of cells and polygons are taken: both are exact on the ellipsoid, the first round the globe.
 CYLINDRICAL_EQUAL_AREA, LAEA = 6933, 3035
 
@@ -134,8 +136,9 @@ def _measured(
         rows = np.flatnonzero(shapely.intersects(left, grid.footprint))
         if not len(rows):
             continue
-        cells, weights = _Values(tile, grid), _Weights(tile, grid)
-        operations = [Operation(name, name, cells, weights) for name in statistics]
+        cells = _Cells(tile, grid)
+        values, weights = _Source("values", grid, cells.values), _Source("weights", grid, cells.weights)
+        operations = [Operation(name, name, values, weights) for name in statistics]
         found = exact_extract(
             None,
             _Areas(rows, _moved(left[rows], CRS(4326), grid.crs), grid.crs),
@@ -212,14 +215,40 @@ class _Grid:
         """Return the areas of the cells of a window."""
         if self.cell_m2 is not None:
             return np.full((ny, nx), self.cell_m2)
-        # Four corners of each cell, in a projection that keeps areas; the diagonals give the area of a quadrangle.
-        east = self.x0 + self.dx * np.arange(x, x + nx + 1)
-        north = self.y0 - self.dy * np.arange(y, y + ny + 1)
-        ex, ny_ = self.to_equal_area.transform(*np.meshgrid(east, north))
-        down = (ex[1:, 1:] - ex[:-1, :-1]) * (ny_[1:, :-1] - ny_[:-1, 1:])
-        up = (ex[1:, :-1] - ex[:-1, 1:]) * (ny_[1:, 1:] - ny_[:-1, :-1])
-        m2: NDArray[np.float64] = np.abs(down - up) / 2
+        # The size of cells changes smoothly: it is computed for some of them, and linear between.
+        columns, rows = _some(nx), _some(ny)
+        return _between(_between(self._sizes(x + columns, y + rows), rows, ny).T, columns, nx).T
+
+    def _sizes(self, columns: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the areas (rows, columns) of cells: their corners in a projection that keeps areas, quadrangles there."""
+
+        def corner(right: int, down: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            east, north = self.x0 + self.dx * (columns + right), self.y0 - self.dy * (rows + down)
+            moved: tuple[NDArray[np.float64], NDArray[np.float64]] = self.to_equal_area.transform(
+                *np.meshgrid(east, north)
+            )
+            return moved
+
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = (corner(*c) for c in ((0, 0), (1, 0), (1, 1), (0, 1)))
+        # Half the cross product of the diagonals.
+        m2: NDArray[np.float64] = np.abs((cx - ax) * (dy - by) - (dx - bx) * (cy - ay)) / 2
         return m2
+
+
+def _some(n: int) -> NDArray[np.intp]:
+    """Return at most :data:`SAMPLES` of the numbers from 0 to n - 1, both of these among them."""
+    return np.unique(np.linspace(0, n - 1, min(n, SAMPLES)).round().astype(np.intp))
+
+
+def _between(known: NDArray[np.float64], at: NDArray[np.intp], n: int) -> NDArray[np.float64]:
+    """Return rows 0 to n - 1, linear between those that are known."""
+    if len(at) == n:
+        return known
+    wanted = np.arange(n)
+    left = np.clip(np.searchsorted(at, wanted, side="right") - 1, 0, len(at) - 2)
+    share = ((wanted - at[left]) / (at[left + 1] - at[left]))[:, np.newaxis]
+    spread: NDArray[np.float64] = known[left] * (1 - share) + known[left + 1] * share
+    return spread
 
 
 def _step(centres: NDArray[Any], tile: xr.DataArray, of_one: int) -> float:
@@ -239,15 +268,42 @@ def _step(centres: NDArray[Any], tile: xr.DataArray, of_one: int) -> float:
     return float(numbers[of_one])
 
 
-class _Values(RasterSource):  # type: ignore[misc]
-    """The values of a tile, read by windows."""
+class _Cells:
+    """The cells of a tile, read by windows. The last window is kept: it is asked for once by each statistic."""
 
     def __init__(self, tile: xr.DataArray, grid: _Grid) -> None:
-        super().__init__()
-        # exactextract tells the sums of two sources apart by their names only.
-        self.set_name(type(self).__name__)
         self.grid, self.nodata = grid, tile.rio.nodata
         self.tile = tile.transpose(tile.rio.y_dim, tile.rio.x_dim)
+        self.values = lru_cache(maxsize=1)(self._values)
+        self.weights = lru_cache(maxsize=1)(self._weights)
+
+    def _values(self, x0: int, y0: int, nx: int, ny: int) -> NDArray[np.float64]:
+        if not nx or not ny:  # exactextract asks for these too, and a file read lazily has no answer
+            return np.empty((ny, nx))
+        first = self.grid.height - y0 - ny if self.grid.flipped else y0
+        read = self.tile[first : first + ny, x0 : x0 + nx].values.astype(np.float64)
+        if self.nodata is not None:
+            read[read == self.nodata] = np.nan
+        return read[::-1] if self.grid.flipped else read
+
+    def _weights(self, x0: int, y0: int, nx: int, ny: int) -> NDArray[np.float64]:
+        """Return the square metres of the cells that have a value."""
+        if not nx or not ny:
+            return np.empty((ny, nx))
+        unknown = np.isnan(self.values(x0, y0, nx, ny))
+        return np.where(unknown, np.nan, self.grid.square_metres(x0, y0, nx, ny))
+
+
+class _Source(RasterSource):  # type: ignore[misc]
+    """The values or the weights of a tile, as exactextract wants to have them."""
+
+    def __init__(
+        self, name: str, grid: _Grid, read: Callable[[int, int, int, int], NDArray[np.float64]]
+    ) -> None:
+        super().__init__()
+        # exactextract tells the sums of two sources apart by their names only.
+        self.set_name(name)
+        self.grid, self.read = grid, read
 
     def res(self) -> tuple[float, float]:
         return self.grid.dx, self.grid.dy
@@ -262,22 +318,7 @@ class _Values(RasterSource):  # type: ignore[misc]
         return None
 
     def read_window(self, x0: int, y0: int, nx: int, ny: int) -> NDArray[np.float64]:
-        grid = self.grid
-        if not nx or not ny:  # exactextract asks for these too, and a file read lazily has no answer
-            return np.empty((ny, nx))
-        first = grid.height - y0 - ny if grid.flipped else y0
-        read = self.tile[first : first + ny, x0 : x0 + nx].values.astype(np.float64)
-        if self.nodata is not None:
-            read[read == self.nodata] = np.nan
-        return read[::-1] if grid.flipped else read
-
-
-class _Weights(_Values):
-    """The square metres of the cells that have a value."""
-
-    def read_window(self, x0: int, y0: int, nx: int, ny: int) -> NDArray[np.float64]:
-        values = super().read_window(x0, y0, nx, ny)
-        return np.where(np.isnan(values), np.nan, self.grid.square_metres(x0, y0, nx, ny))
+        return self.read(x0, y0, nx, ny)
 
 
 class _Areas(FeatureSource):  # type: ignore[misc]
