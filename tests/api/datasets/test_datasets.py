@@ -92,6 +92,9 @@ def test_the_page_shows_badges_outcomes_and_licences(own_town: tuple[Any, TestCl
     town.conn.execute("UPDATE ldt.dataset SET update_frequency = 'hourly' WHERE name = 'air'")
     page: Any = lxml.html.fromstring(client.get("/twins/town/datasets?f=html").text)
     rows = {r.find(".//a").text: r for r in page.findall(".//table/tr") if r.find(".//a") is not None}
+    heads = [h.text for h in page.findall(".//table//th")]
+    assert {len(r.findall("td")) for r in rows.values()} == {len(heads)}
+    assert heads[-5:] == ["accepted", "repaired", "rejected", "duplicate", "outside"]
     air, places = rows["Title of air"], rows["Title of places"]
     assert [(b.get("class"), b.text) for b in air.findall(".//span") if "badge" in b.get("class")] == [
         ("badge overdue", "overdue")
