@@ -142,7 +142,7 @@ def test_the_class_of_the_population_is_inherited(green: World) -> None:
 
 def test_lineage_holds_the_population_that_was_used(green: World) -> None:
     people(green, grid({(0, 0): 100, (1, 0): 200, (2, 1): 400, (3, 3): 50}), 2020)
-    people(green, grid({(1, 0): 7}), 2015)
+    people(green, grid({(1, 0): 7, (3, 3): 9}), 2015)
     people(green, [("city", "A", 4000, None), ("city", "B", 1, None)], 2018, "register")
     green.compute(GREEN, periods=["2016", "2020"])
     for code, period, expected in (
