@@ -330,7 +330,7 @@ def test_the_reader_keeps_its_rights(town: str, tmp_path: Path) -> None:
     backup(town, tmp_path / "backup")
     role = sql.Identifier("ldt_reader")
     with connect(town) as conn:
-        if not conn.execute("SELECT FROM pg_roles WHERE rolname = 'ldt_reader'").fetchone():
+        if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = 'ldt_reader'").fetchone():
             conn.execute(sql.SQL("CREATE ROLE {}").format(role))
     restore(town, tmp_path / "backup", replace=True)
     with psycopg.connect(town) as conn:
