@@ -110,6 +110,25 @@ def test_a_wrong_description_is_told_with_its_place(said: dict[str, Any], place:
     assert told.value.where == "town.yaml"
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("areas: [city, distrikt]", "areas: there is no 'distrikt'; there are: twin, city, district,"),
+        ("indicators: [no2-mean]", "indicators: there is no 'no2-mean'; there are: data-completeness,"),
+        ("periods: ['2024', '20x4']", "periods: '20x4' is not a period"),
+    ],
+)
+def test_what_is_asked_for_is_checked_before_anything_is_read(
+    line: str, message: str, tmp_path: Path
+) -> None:
+    path = entry(tmp_path)
+    path.write_text(path.read_text(encoding="utf-8") + f"{line}\n", encoding="utf-8")
+    with pytest.raises(RecipeError) as told:
+        load_manifest(path)
+    assert told.value.message.startswith(message)
+    assert told.value.where == "town.yaml"
+
+
 def test_what_is_missing_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no such manifest"):
         load_manifest(tmp_path / "none.yaml")

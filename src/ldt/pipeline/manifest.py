@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from glob import glob
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from ldt.errors import NotFound, RecipeError
+from ldt.errors import NotFound, RecipeError, UsageError
 from ldt.harmonise.recipe import Recipe, load_recipe
+from ldt.harmonise.vocabulary import concepts
 from ldt.model.dataset import DataStage, DpsirRole, Name, Origin, Text
 from ldt.model.snapshot import Access
 from ldt.settings import shipped
+from ldt.timerange import parse_period
 
 
 class _Strict(BaseModel):
@@ -103,6 +114,34 @@ class Manifest(_Strict):
     areas: list[str] = []
     periods: list[str] = []
 
+    # What is asked for at the end of a build is checked before its beginning.
+
+    @field_validator("indicators", "areas")
+    @classmethod
+    def _known(cls, names: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        known = _indicators() if info.field_name == "indicators" else _area_schemes()
+        if unknown := [n for n in names or [] if n not in known]:
+            raise ValueError(f"there is no {', '.join(map(repr, unknown))}; there are: {', '.join(known)}")
+        return names
+
+    @field_validator("periods")
+    @classmethod
+    def _readable(cls, periods: list[str]) -> list[str]:
+        for text in periods:
+            try:
+                parse_period(text, UTC)
+            except UsageError as e:
+                raise ValueError(e.message) from e
+        return periods
+
+
+def _indicators() -> list[str]:
+    return sorted(p.stem for p in (shipped("schemas") / "indicators").glob("*.yaml"))
+
+
+def _area_schemes() -> list[str]:
+    return [c["code"] for c in concepts("area-schemes")]
+
 
 class Listed(BaseModel):
     """A data set of a manifest with its recipe read and its sources found."""
@@ -130,7 +169,8 @@ def load_manifest(path: Path) -> Manifest:
     except ValidationError as e:
         first = e.errors()[0]
         place = ".".join(str(p) for p in first["loc"]) or "manifest"
-        raise RecipeError(f"{place}: {first['msg']}", where=path.name, remedy="see docs/manifest.md") from e
+        reason = first["msg"].removeprefix("Value error, ")
+        raise RecipeError(f"{place}: {reason}", where=path.name, remedy="see docs/manifest.md") from e
 
 
 def resolve(manifest: Manifest, folder: Path) -> list[Listed]:
