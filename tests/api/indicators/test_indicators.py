@@ -176,6 +176,7 @@ def test_lineage_of_an_area_names_features(sample: TestClient) -> None:
         (f"{NO2}/values/city.99000000.2024/nowhere", 404),
         (f"{NO2}/values/city.99000000.1900/lineage", 404),
         (f"{NO2}/values?status=good", 400),
+        (f"{NO2}/values?period=2024,20x4", 400),
         (f"{NO2}/values?bbox=1,2,3,4", 400),
         (f"{NO2}/values?datetime=x", 400),
         (f"{NO2}/values?token=x", 400),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Path, Query
@@ -13,7 +13,7 @@ from ldt.api.paging import Token, bad_token
 from ldt.api.parameters import parse_datetime
 from ldt.errors import NotFound, UsageError
 from ldt.model.indicator import ValueKey
-from ldt.timerange import parse_instant
+from ldt.timerange import parse_instant, parse_period
 
 FORMS = (JSON, HTML)
 TABLE_FORMS = (JSON, HTML, CSV)
@@ -56,16 +56,19 @@ def filters(
     """Return the filters of the store for what was asked.
 
     Raises:
-        UsageError: a status that there is not, or a malformed time.
+        UsageError: a status that there is not, a malformed period or time.
     """
     if status is not None and status not in _STATUS:
         raise UsageError(f"{status!r} is no status", where="status", remedy=f"one of {', '.join(_STATUS)}")
+    periods = period.split(",") if period is not None else None
+    for text in periods or ():
+        parse_period(text, UTC)
     interval = parse_datetime(within)
     end = interval.end + timedelta(microseconds=1) if interval and interval.end else None
     return {
         "scheme": scheme,
         "codes": code.split(",") if code is not None else None,
-        "periods": period.split(",") if period is not None else None,
+        "periods": periods,
         "status": status,
         "start": interval.start if interval else None,
         "end": end,
