@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
-from tests.api.coverages.conftest import DAYS, MADE, load, new_coverage
+from tests.api.coverages.conftest import DAYS, MADE, new_coverage
 from tests.e2e.serving import served
-from tests.store.loading import make_twin
+from tests.store.loading import load_coverages, make_twin
 
 from ldt.client import BadAnswer, NotFound, Refused, Twin, grids
 from ldt.settings import settings
@@ -28,8 +28,8 @@ def town(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
             for identifier, made in MADE.items():
                 name, _, code = identifier.partition(".")
                 more = [new_coverage("2012", made)] if name == "cover" else []
-                load(conn, name, new_coverage(code, made), *more)
-            load(conn, "other", new_coverage("2018", MADE["sealing.2018"]))
+                load_coverages(conn, new_coverage(code, made), *more, name=name)
+            load_coverages(conn, new_coverage("2018", MADE["sealing.2018"]), name="other")
         with served(shared_database_url) as address, Twin(address) as found:
             yield found
     settings.cache_clear()

@@ -12,6 +12,7 @@ import psycopg
 import pyarrow as pa
 import shapely
 
+from ldt.model.coverage import NewCoverage
 from ldt.model.dataset import DatasetDescription
 from ldt.model.feature import FEATURE_SCHEMA
 from ldt.model.observation import OBSERVATION_SCHEMA, Datastream
@@ -19,6 +20,7 @@ from ldt.model.outcome import Tally
 from ldt.model.snapshot import Access
 from ldt.store import twins
 from ldt.store.load import Load, Loaded, SourceObject, VersionKey, commit, exclusive
+from ldt.store.load_coverages import CoverageRows
 from ldt.store.load_features import FeatureRows
 from ldt.store.load_observations import ObservationRows
 
@@ -167,3 +169,30 @@ def load_observations(
             load.rows.add(observation_batch(values), load.source(origin), streams)
             load.tally = Tally(read=len(values), accepted=len(values))
             return commit(load, _key(origin), "test")
+
+
+def load_coverages(
+    conn: psycopg.Connection[Any], *new: NewCoverage, name: str = "cover", access: Access = Access.OPEN
+) -> Loaded:
+    """Load a version of a data set of coverages, as an ingest does."""
+    twin_id = twins.twin_id(conn, "town")
+    with conn.transaction():
+        dataset = twins.put_dataset(
+            conn,
+            twin_id,
+            description(name, access),
+            name=name,
+            shape="coverage",
+            feature_type=None,
+            recipe={},
+        )
+        with exclusive(conn, dataset):
+            row = conn.execute("SELECT current_version FROM ldt.dataset WHERE id = %s", (dataset,)).fetchone()
+            assert row is not None
+            rows = CoverageRows(conn, twin_id, dataset, row[0] + 1)
+            made = Load(conn, twin_id, dataset, row[0] + 1, rows)
+            origin = source([name, *(c.code for c in new)])
+            for one in new:
+                rows.add(one, made.source(origin))
+            made.tally = Tally(read=len(new), accepted=len(new))
+            return commit(made, VersionKey((origin,), "recipe", "1", "everything"), "test")

@@ -15,17 +15,14 @@ import rasterio
 import shapely
 import xarray as xr
 from numpy.typing import NDArray
-from tests.store.loading import description, make_twin, source
+from tests.store.loading import load_coverages, make_twin
 
 from ldt.errors import NotFound, SourceError, StoreError
 from ldt.model.coverage import COG, ZARR, Band, Grid, NewCoverage
-from ldt.model.outcome import Tally
 from ldt.model.snapshot import PUBLIC, Access, Snapshot
 from ldt.settings import settings
-from ldt.store import coverages, files, snapshots, twins
+from ldt.store import coverages, files, snapshots
 from ldt.store.connect import connect
-from ldt.store.load import Load, Loaded, VersionKey, commit, exclusive
-from ldt.store.load_coverages import CoverageRows
 
 GRID = Grid("EPSG:3042", 300, 700, (25.0, 0.0, 453239.0, 0.0, -25.0, 4099639.0))
 TEMPERATURE = Band("air-temperature", "Cel", "float32")
@@ -76,32 +73,6 @@ def coverage(code: str, values: NDArray[Any], *bands: Band, times: tuple[datetim
     )
 
 
-def load(
-    conn: psycopg.Connection[Any], *new: NewCoverage, name: str = "cover", access: Access = Access.OPEN
-) -> Loaded:
-    twin_id = twins.twin_id(conn, "town")
-    with conn.transaction():
-        dataset = twins.put_dataset(
-            conn,
-            twin_id,
-            description(name, access),
-            name=name,
-            shape="coverage",
-            feature_type=None,
-            recipe={},
-        )
-        with exclusive(conn, dataset):
-            row = conn.execute("SELECT current_version FROM ldt.dataset WHERE id = %s", (dataset,)).fetchone()
-            assert row is not None
-            rows = CoverageRows(conn, twin_id, dataset, row[0] + 1)
-            made = Load(conn, twin_id, dataset, row[0] + 1, rows)
-            origin = source([c.code for c in new])
-            for one in new:
-                rows.add(one, made.source(origin))
-            made.tally = Tally(read=len(new), accepted=len(new))
-            return commit(made, VersionKey((origin,), "recipe", "1", "everything"), "test")
-
-
 def seen(
     conn: psycopg.Connection[Any], at: int | None = None, access: frozenset[Access] = PUBLIC
 ) -> Snapshot:
@@ -114,7 +85,7 @@ def test_what_goes_in_comes_out(
     conn: psycopg.Connection[Any], band: Band, times: tuple[datetime, ...]
 ) -> None:
     values = cells(band, max(1, len(times)))
-    load(conn, coverage("a", values, band, times=times))
+    load_coverages(conn, coverage("a", values, band, times=times))
     (one,) = coverages.listed(conn, seen(conn))
     assert (one.id, one.media_type, one.steps) == ("cover.a", ZARR if times else COG, max(1, len(times)))
     assert one.bands == (band,)
@@ -136,7 +107,7 @@ def test_what_goes_in_comes_out(
 
 def test_integers_of_numbers_come_out_as_floats(conn: psycopg.Connection[Any]) -> None:
     values = cells(SEALED)
-    load(conn, coverage("a", values, SEALED))
+    load_coverages(conn, coverage("a", values, SEALED))
     with coverages.opened(coverages.one(conn, seen(conn), "cover", "a")) as found:
         sealed = found.imperviousness.values
     assert sealed.dtype.kind == "f"
@@ -146,7 +117,7 @@ def test_integers_of_numbers_come_out_as_floats(conn: psycopg.Connection[Any]) -
 
 def test_the_file_is_a_whole_geotiff_by_itself(conn: psycopg.Connection[Any]) -> None:
     values = cells(CLASSES)
-    load(conn, coverage("a", values, CLASSES))
+    load_coverages(conn, coverage("a", values, CLASSES))
     path = coverages.path(coverages.one(conn, seen(conn), "cover", "a"))
     assert [p.name for p in path.parent.iterdir()] == ["coverage.tif"]
     with rasterio.open(path) as file:
@@ -160,7 +131,7 @@ def test_the_file_is_a_whole_geotiff_by_itself(conn: psycopg.Connection[Any]) ->
 
 def test_zarr_is_understood_without_us(conn: psycopg.Connection[Any]) -> None:
     values = cells(TEMPERATURE, len(DAYS))
-    load(conn, coverage("a", values, TEMPERATURE, times=DAYS))
+    load_coverages(conn, coverage("a", values, TEMPERATURE, times=DAYS))
     path = coverages.path(coverages.one(conn, seen(conn), "cover", "a"))
     with xr.open_zarr(path, consolidated=False, chunks=None) as found:
         np.testing.assert_array_equal(found["air-temperature"].values, values)
@@ -173,7 +144,7 @@ def test_the_same_cells_are_the_same_bytes(
     conn: psycopg.Connection[Any], times: tuple[datetime, ...]
 ) -> None:
     values = cells(TEMPERATURE, 3)
-    load(
+    load_coverages(
         conn,
         coverage("a", values, TEMPERATURE, times=times),
         coverage("b", values, TEMPERATURE, times=times),
@@ -186,8 +157,10 @@ def test_the_same_cells_are_the_same_bytes(
 
 def test_a_version_writes_only_what_differs(conn: psycopg.Connection[Any]) -> None:
     one, two, three = (cells(SEALED, seed=s) for s in (1, 2, 3))
-    load(conn, coverage("a", one, SEALED), coverage("b", two, SEALED), coverage("c", two, SEALED))
-    done = load(conn, coverage("a", one, SEALED), coverage("b", three, SEALED), coverage("d", two, SEALED))
+    load_coverages(conn, coverage("a", one, SEALED), coverage("b", two, SEALED), coverage("c", two, SEALED))
+    done = load_coverages(
+        conn, coverage("a", one, SEALED), coverage("b", three, SEALED), coverage("d", two, SEALED)
+    )
     changes = done.changes
     assert (changes.rows, changes.added, changes.changed, changes.removed) == (3, 1, 1, 1)
     spans = conn.execute("SELECT code, since, until FROM ldt.coverage ORDER BY code, since").fetchall()
@@ -202,24 +175,26 @@ def test_a_version_writes_only_what_differs(conn: psycopg.Connection[Any]) -> No
 
 def test_another_description_is_a_change_of_the_same_bytes(conn: psycopg.Connection[Any]) -> None:
     first = coverage("a", cells(SEALED), SEALED)
-    load(conn, first)
-    done = load(conn, replace(first, time_last=datetime(2021, 1, 1, tzinfo=UTC)))
+    load_coverages(conn, first)
+    done = load_coverages(conn, replace(first, time_last=datetime(2021, 1, 1, tzinfo=UTC)))
     assert (done.changes.changed, done.changes.added) == (1, 0)
     assert coverages.listed(conn, seen(conn, 1))[0].time_last == datetime(2019, 1, 1, tzinfo=UTC)
     assert coverages.listed(conn, seen(conn))[0].time_last == datetime(2021, 1, 1, tzinfo=UTC)
 
 
 def test_the_version_knows_extent_and_time(conn: psycopg.Connection[Any]) -> None:
-    changes = load(conn, coverage("a", cells(TEMPERATURE, 70), TEMPERATURE, times=DAYS)).changes
+    changes = load_coverages(conn, coverage("a", cells(TEMPERATURE, 70), TEMPERATURE, times=DAYS)).changes
     assert shapely.from_wkb(changes.extent).bounds == pytest.approx((-3.53, 36.87, -3.39, 37.04))
     assert (changes.time_first, changes.time_last) == (DAYS[0], datetime(2020, 5, 7, tzinfo=UTC))
 
 
 def test_what_is_listed(conn: psycopg.Connection[Any]) -> None:
     values = cells(SEALED)
-    load(conn, coverage("b", values, SEALED), coverage("a", values, SEALED), coverage("B", values, SEALED))
-    load(conn, coverage("x", cells(CLASSES), CLASSES), name="classes")
-    load(conn, coverage("y", values, SEALED), name="secret", access=Access.RESTRICTED)
+    load_coverages(
+        conn, coverage("b", values, SEALED), coverage("a", values, SEALED), coverage("B", values, SEALED)
+    )
+    load_coverages(conn, coverage("x", cells(CLASSES), CLASSES), name="classes")
+    load_coverages(conn, coverage("y", values, SEALED), name="secret", access=Access.RESTRICTED)
     snapshot = seen(conn)
     assert [c.id for c in coverages.listed(conn, snapshot)] == ["cover.B", "cover.a", "cover.b", "classes.x"]
     assert [c.id for c in coverages.listed(conn, snapshot, observed_property="land-cover")] == ["classes.x"]
@@ -236,7 +211,7 @@ def test_no_row_without_its_whole_file(
     conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = cells(SEALED)
-    load(conn, coverage("a", values, SEALED))
+    load_coverages(conn, coverage("a", values, SEALED))
 
     def damaged(band: int, step: int, first: int, last: int) -> NDArray[Any]:
         if last > 500:
@@ -246,13 +221,13 @@ def test_no_row_without_its_whole_file(
     monkeypatch.setattr("ldt.store.load_coverages._BLOCK_CELLS", 1)  # something is written when the file ends
     whole = coverage("c", cells(SEALED, seed=2), SEALED)
     with pytest.raises(SourceError):
-        load(conn, whole, replace(coverage("b", values, SEALED), read=damaged))
+        load_coverages(conn, whole, replace(coverage("b", values, SEALED), read=damaged))
     assert [c.code for c in coverages.listed(conn, seen(conn))] == ["a"]
     assert not list(files.root().glob(".new-*"))
 
 
 def test_bytes_that_are_gone_are_told(conn: psycopg.Connection[Any]) -> None:
-    load(conn, coverage("a", cells(SEALED), SEALED))
+    load_coverages(conn, coverage("a", cells(SEALED), SEALED))
     one = coverages.one(conn, seen(conn), "cover", "a")
     coverages.path(one).unlink()
     with pytest.raises(StoreError, match=r"cover\.a are not in the file store"):

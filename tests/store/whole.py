@@ -8,9 +8,16 @@ from typing import Any
 
 import psycopg
 import shapely
-from tests.store.loading import START, load_features, load_observations, make_twin, source, stream
+from tests.store.loading import (
+    START,
+    load_coverages,
+    load_features,
+    load_observations,
+    make_twin,
+    source,
+    stream,
+)
 from tests.store.test_coverages import SEALED, cells, coverage
-from tests.store.test_coverages import load as load_coverages
 
 from ldt.model.snapshot import Access
 from ldt.pipeline.recompute import recompute

@@ -9,23 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psycopg
 import pytest
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
 from starlette.testclient import TestClient
-from tests.store.loading import description, make_twin, source
+from tests.store.loading import load_coverages, make_twin
 
 from ldt.api.app import create_app
 from ldt.model.coverage import Band, Grid, NewCoverage
-from ldt.model.outcome import Tally
 from ldt.model.snapshot import OPERATOR, Access
 from ldt.settings import settings
-from ldt.store import twins
 from ldt.store.connect import connect
-from ldt.store.load import Load, VersionKey, commit, exclusive
-from ldt.store.load_coverages import CoverageRows
 
 DAYS = tuple(datetime(2025, 6, 1, tzinfo=UTC) + timedelta(days=i) for i in range(9))
 
@@ -93,30 +88,6 @@ def new_coverage(code: str, made: Made) -> NewCoverage:
     )
 
 
-def load(conn: psycopg.Connection[Any], name: str, *new: NewCoverage, access: Access = Access.OPEN) -> None:
-    twin_id = twins.twin_id(conn, "town")
-    with conn.transaction():
-        dataset = twins.put_dataset(
-            conn,
-            twin_id,
-            description(name, access),
-            name=name,
-            shape="coverage",
-            feature_type=None,
-            recipe={},
-        )
-        with exclusive(conn, dataset):
-            row = conn.execute("SELECT current_version FROM ldt.dataset WHERE id = %s", (dataset,)).fetchone()
-            assert row is not None
-            rows = CoverageRows(conn, twin_id, dataset, row[0] + 1)
-            made = Load(conn, twin_id, dataset, row[0] + 1, rows)
-            origin = source([name, *(c.code for c in new)])
-            for one in new:
-                rows.add(one, made.source(origin))
-            made.tally = Tally(read=len(new), accepted=len(new))
-            commit(made, VersionKey((origin,), "recipe", "1", "everything"), "test")
-
-
 @pytest.fixture(scope="module")
 def grids_url(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a database with the town: revision 1 sealing, 2 cover, 3 warm, 4 a secret, 5 sealing without 2018."""
@@ -127,9 +98,9 @@ def grids_url(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory
             make_twin(conn)
             for identifier, made in MADE.items():
                 name, _, code = identifier.partition(".")
-                load(conn, name, new_coverage(code, made))
+                load_coverages(conn, new_coverage(code, made), name=name)
             secret = new_coverage("2018", MADE["sealing.2018"])
-            load(conn, "secret", secret, access=Access.RESTRICTED)
+            load_coverages(conn, secret, name="secret", access=Access.RESTRICTED)
         yield shared_database_url
     settings.cache_clear()
 
