@@ -11,7 +11,9 @@
     ├── TooLarge                exit 2   413   beyond a documented limit
     ├── NotAcceptable           exit 2   406   no format that both sides speak
     ├── SourceError             exit 4   422   bytes that cannot be read
-    │   └── HostileSource       exit 4   422   bytes made to do harm
+    │   ├── HostileSource       exit 4   422   bytes made to do harm
+    │   └── ServiceError        exit 4   502   a live service that does not answer, or not with what was asked for
+    │       └── ServiceZero     exit 4   502   it answers, and says that it has nothing at all
     ├── RecipeError             exit 5   422   a recipe, manifest or other configuration that is wrong
     ├── CheckError              exit 6   422   readable data that fail a check as a whole (CRS, zone, unit)
     ├── Conflict                exit 7   409   somebody else is doing it, or it is there already
@@ -133,6 +135,19 @@ class HostileSource(SourceError):
     """Bytes made to do harm: entity expansion, external entities, bombs, sizes that lie."""
 
     title = "Source refused"
+
+
+class ServiceError(SourceError):
+    """A live service does not answer, refuses, or answers with something else or with less than it counts."""
+
+    status = 502
+    title = "Service failed"
+
+
+class ServiceZero(ServiceError):
+    """A live service answers that it has nothing at all: its operator's fault, and not the same as no data for a query."""
+
+    title = "Service is empty"
 
 
 class RecipeError(LdtError):

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from ldt.errors import NotFound, RecipeError
 from ldt.model.dataset import DatasetDescription
 from ldt.settings import shipped
+from ldt.sources.services.service import Service
 
 #: A DuckDB SQL expression over the source's columns. It is wrapped in TRY: a value that fails costs its record only.
 Sql = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
@@ -31,21 +32,26 @@ class Source(_Strict):
 
     Attributes:
         reader: `vector` (files that GDAL opens), `gml`, `table` (CSV and the like), `json`, `parquet`; for coverages
-            `raster` (GeoTIFF and what else GDAL opens) and `cube` (NetCDF, Zarr).
+            `raster` (GeoTIFF and what else GDAL opens) and `cube` (NetCDF, Zarr, GRIB); `om` for observations in XML
+            (O&M, WaterML2, SOS answers, the EEA's e-reporting).
         files: what the files are usually called, for people and for `ldt inspect`.
         match: columns, elements or keys that a fitting source has; `ldt inspect` proposes recipes by it.
         crs: the CRS where the source states none, or states a wrong one (`crs_because` says why).
         country: ISO 3166 code of where the data must lie, when the twin does not tell.
+        service: the live service that the data come from, when no file is given.
+        upstream: address of the page where people get the data; `ldt sources check` asks whether it is still there.
         keep: whether the bytes are kept in the file store; otherwise only their digest is.
         options: what the reader itself understands.
     """
 
-    reader: Literal["vector", "gml", "table", "json", "parquet", "raster", "cube"]
+    reader: Literal["vector", "gml", "table", "json", "parquet", "raster", "cube", "om"]
     files: list[str] = []
     match: list[str] = []
     crs: str | None = None
     crs_because: str | None = None
     country: Country | None = None
+    service: Service | None = None
+    upstream: str | None = None
     keep: bool = True
     options: dict[str, Any] = {}
 
@@ -83,6 +89,7 @@ class FeatureMapping(_Strict):
         valid_from: SQL of the beginning of the object's life span (and `valid_to` of its end).
         where: SQL; records for which it is not true are `outside`.
         geometry: whether a record must have a geometry, may have one, or has none.
+        alias: SQL of the other name by which records of the same delivery refer to this one (a `gml:id`).
         cell: SQL of a code of the reference grid (`1kmN3210E4321`, `CRS3035RES1000mN3210000E4321000`); the geometry is that cell.
         raw: whether what no column took is kept with the feature. `false` where several records tell of one object (the rows
             of a sensor all name its place): the first is the feature, the others repeat it.
@@ -97,6 +104,7 @@ class FeatureMapping(_Strict):
     zone: str | None = Field(None, description="Zone of naive life-span times (`+01:00`, `Europe/Berlin`).")
     where: Sql | None = None
     geometry: Literal["required", "optional", "none"] = "required"
+    alias: Sql | None = None
     cell: Sql | None = None
     raw: bool = True
 
