@@ -50,6 +50,10 @@ class Settings(BaseSettings):
         200, description="How many times larger than its archive a member may unpack.", gt=0
     )
 
+    service_cache_bytes: int = Field(
+        10 * 1024**3, description="How much of what live services answered is kept to be asked for less.", gt=0
+    )
+
     @field_validator("id_base", "service_url")
     @classmethod
     def _no_trailing_slash(cls, value: str | None) -> str | None:

@@ -1,20 +1,46 @@
-"""The one HTTP client of all services: polite, patient, and what it got once it need not get again."""
+"""The one HTTP client of all services: polite, patient, and what it got once it need not get again.
+
+Each request is answered into a file. A request that was made before is made conditionally (ETag, Last-Modified), so that what
+has not changed does not travel again; a download that broke off goes on where it stopped, if the service says how
+(RFC 9110, sections 13 and 14). Redirects to another host take no credentials along.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+import errno
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 
 import httpx2
+import stamina
 
 from ldt import __version__
-from ldt.errors import ServiceError
+from ldt.errors import DiskFull, ServiceError
+from ldt.settings import settings
+from ldt.sources.services.cache import Cache, Kept, Part, request_key
+from ldt.sources.services.credentials import Hidden, LogFilter
+from ldt.sources.services.said import said
 
 USER_AGENT = f"ldt/{__version__} (local digital twin; reads open environmental data)"
+
+#: Answers after which asking again may help.
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_MAX_REDIRECTS = 10
+#: The longest that a service may ask us to wait, in seconds; what asks for more is told to the user.
+_MAX_WAIT = 120.0
+#: How much of an answer that tells of an error is read.
+_MAX_SAID = 64 * 1024
+
+# Without a handler of the program's own, Python would print the library's notes on standard error.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +56,36 @@ class Answer:
     cached: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an address answers, without its content. `moved_to` is where it has moved to for good, if it has."""
+
+    url: str
+    status: int
+    content_type: str
+    moved_to: str | None
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    method: str
+    url: httpx2.URL
+    headers: dict[str, str]
+    body: bytes | None
+    key: str
+    suffix: str
+
+
+class _PassingError(Exception):
+    """Something that may be over soon. `wait` is how long the service asks to wait, in seconds, if it does."""
+
+    def __init__(self, error: ServiceError, wait: float | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.wait = wait
+
+
 class Client:
     """Gets answers into files.
 
@@ -38,6 +94,9 @@ class Client:
         rate: requests a second to one host, at most.
         timeout: seconds until an answer must begin.
         transport: replaces the network (tests, recorded answers).
+        attempts: how often a request is made before it has failed.
+        patience: seconds before the second attempt; they double from one to the next.
+        offline: answer from the cache alone.
     """
 
     def __init__(
@@ -47,12 +106,21 @@ class Client:
         rate: float = 4.0,
         timeout: float = 60.0,
         transport: httpx2.BaseTransport | None = None,
+        attempts: int = 5,
+        patience: float = 1.0,
+        offline: bool = False,
     ) -> None:
-        self._cache = cache
+        self._cache = Cache(cache)
         self._rate = rate
-        self._http = httpx2.Client(
-            transport=transport, timeout=timeout, headers={"User-Agent": USER_AGENT}, follow_redirects=True
-        )
+        self._attempts = attempts
+        self._patience = patience
+        self._offline = offline
+        self._hidden = Hidden()
+        self._next: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._filter = LogFilter(self._hidden)
+        logging.getLogger("httpx2").addFilter(self._filter)
+        self._http = httpx2.Client(transport=transport, timeout=timeout, headers={"User-Agent": USER_AGENT})
 
     def __enter__(self) -> Client:
         return self
@@ -61,6 +129,8 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._http.close()
+        logging.getLogger("httpx2").removeFilter(self._filter)
+        self._cache.prune(settings().service_cache_bytes)
 
     def get(
         self,
@@ -81,19 +151,316 @@ class Client:
             suffix: suffix of the file that the answer goes into, for the reader.
 
         Raises:
+            RecipeError: a variable that is not set.
             ServiceError: no answer after all retries, or a status of 400 and above; names the address without credentials.
+                `extra` has `answered` (the status) where there was one.
+            DiskFull: no room for the answer.
         """
+        asked = self._asked(url, params or {}, headers or {}, body, suffix)
+        known = self._cache.find(asked.key)
+        if self._offline:
+            if known is None:
+                raise ServiceError(
+                    "nothing is kept of this request, and nothing is asked for offline",
+                    where=self.shown(str(asked.url)),
+                    remedy="run it once without --offline",
+                )
+            return self._answer(known, cached=True)
+        return self._patiently(asked, known)
+
+    def look(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str | int | float] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Seen:
+        """Return what an address answers to HEAD, or to GET where it does not know HEAD; keeps nothing and asks once.
+
+        Raises:
+            RecipeError: a variable that is not set.
+            ServiceError: no answer.
+        """
+        asked = self._asked(url, params or {}, headers or {}, None, "")
         try:
-            answer = self._http.request(
-                "GET" if body is None else "POST", url, params=params, headers=headers, content=body
+            seen = self._look("HEAD", asked)
+            # Many services know no HEAD, or deny it, and answer as they like.
+            return self._look("GET", asked) if seen.status >= 400 else seen
+        except _PassingError as e:
+            raise e.error from None
+
+    def shown(self, text: str) -> str:
+        """Return a text, mostly an address, without credentials."""
+        return self._hidden.hide(text)
+
+    def _asked(
+        self,
+        url: str,
+        params: Mapping[str, str | int | float],
+        headers: Mapping[str, str],
+        body: bytes | None,
+        suffix: str,
+    ) -> _Asked:
+        method = "GET" if body is None else "POST"
+        fill = self._hidden.fill
+        try:
+            address = httpx2.URL(fill(url.strip()))
+            if params:
+                filled = {name: fill(v) if isinstance(v, str) else v for name, v in params.items()}
+                address = address.copy_merge_params(filled)
+        except (httpx2.InvalidURL, ValueError) as e:
+            raise ServiceError(f"cannot be an address: {self.shown(str(e))}", where=self.shown(url)) from None
+        if address.scheme not in {"http", "https"} or not address.host:
+            raise ServiceError(
+                "no address that can be asked",
+                where=self.shown(url),
+                remedy="give one with https:// or http://",
             )
-        except httpx2.HTTPError as e:
-            raise ServiceError(f"no answer: {e}", where=url) from e
-        if answer.status_code >= 400:
-            raise ServiceError(f"answers {answer.status_code}", where=url)
-        digest = hashlib.sha256(answer.content).hexdigest()
-        self._cache.mkdir(parents=True, exist_ok=True)
-        path = self._cache / f"{digest}{suffix}"
-        path.write_bytes(answer.content)
-        kind = answer.headers.get("Content-Type", "")
-        return Answer(path, str(answer.url), answer.status_code, kind, digest, datetime.now(UTC), False)
+        key = request_key(method, url, params, headers, body)
+        return _Asked(method, address, {n: fill(v) for n, v in headers.items()}, body, key, suffix)
+
+    def _patiently(self, asked: _Asked, known: Kept | None) -> Answer:
+        retries = stamina.retry_context(
+            on=_again,
+            attempts=self._attempts,
+            timeout=None,
+            wait_initial=self._patience,
+            wait_max=60 * self._patience,
+            wait_jitter=self._patience,
+        )
+        try:
+            for attempt in retries:
+                with attempt:
+                    return self._once(asked, known)
+        except _PassingError as e:
+            raise e.error from None
+        raise AssertionError("unreachable: every attempt returns or raises")
+
+    def _once(self, asked: _Asked, known: Kept | None) -> Answer:
+        with self._cache.part(asked.key) as part:
+            headers = dict(asked.headers)
+            resumes = part.validator is not None and part.size > 0 and asked.body is None
+            if resumes and part.validator:
+                headers |= {
+                    "Range": f"bytes={part.size}-",
+                    "If-Range": part.validator,
+                    "Accept-Encoding": "identity",
+                }
+            elif known is not None and asked.body is None:
+                headers |= _conditions(known)
+            with self._sent(asked.method, asked.url, headers, asked.body) as response:
+                if response.status_code == 304 and known is not None:
+                    self._cache.drop(asked.key, part)
+                    return self._answer(self._cache.confirm(asked.key, known), cached=True)
+                if response.status_code == 416 and resumes:
+                    self._cache.drop(asked.key, part)
+                    raise _PassingError(
+                        self._error("has nothing more of what it began to send", response), 0.0
+                    )
+                if response.status_code >= 400:
+                    raise self._refusal(response)
+                self._receive(response, asked, part, resumes)
+                answer = {
+                    "url": self.shown(str(response.url)),
+                    "status": response.status_code,
+                    "content_type": response.headers.get("Content-Type", ""),
+                    "etag": response.headers.get("ETag") or (part.validator if resumes else None),
+                    "last_modified": response.headers.get("Last-Modified"),
+                }
+                kept = self._cache.keep(asked.key, part, asked.suffix, answer)
+            same = known is not None and (known.digest, known.suffix) == (kept.digest, kept.suffix)
+            return self._answer(kept, cached=same)
+
+    def _receive(self, response: httpx2.Response, asked: _Asked, part: Part, resumes: bool) -> None:
+        """Write an answer to its part, as it comes; raise _PassingError where it breaks off."""
+        if response.status_code == 206 and resumes:
+            if not response.headers.get("Content-Range", "").startswith(f"bytes {part.size}-"):
+                self._cache.drop(asked.key, part)
+                raise _PassingError(self._error("sends another part than the one asked for", response), 0.0)
+        else:
+            self._cache.begin(asked.key, part, _validator(response) if asked.body is None else None)
+        limit, size = settings().max_source_bytes, part.size
+        promised = response.headers.get("Content-Length")
+        try:
+            for block in response.iter_bytes():
+                size += len(block)
+                if size > limit:
+                    self._cache.drop(asked.key, part)
+                    raise self._error(
+                        f"answers with more than the {limit:,} bytes that a source may have",
+                        response,
+                        "ask for less, or raise LDT_MAX_SOURCE_BYTES",
+                    )
+                part.file.write(block)
+            part.file.flush()
+        except OSError as e:
+            if e.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            raise DiskFull(
+                "no room left to keep what the service sends",
+                where=str(self._cache.folder),
+                remedy="free space there",
+            ) from e
+        except (httpx2.TransportError, httpx2.DecodingError) as e:
+            part.file.flush()
+            raise _PassingError(
+                self._error(f"the answer broke off: {self.shown(str(e))}", response)
+            ) from None
+        if promised and promised.isdigit() and response.num_bytes_downloaded < int(promised):
+            got = response.num_bytes_downloaded
+            raise _PassingError(
+                self._error(f"the answer broke off: {got:,} of {int(promised):,} bytes came", response)
+            )
+
+    @contextmanager
+    def _sent(
+        self, method: str, url: httpx2.URL, headers: Mapping[str, str], body: bytes | None
+    ) -> Iterator[httpx2.Response]:
+        """Send a request, follow redirects, give the answer with its content still to come."""
+        request = self._http.build_request(method, url, headers=headers, content=body)
+        before: list[httpx2.Response] = []
+        for _ in range(_MAX_REDIRECTS + 1):
+            self._take_turn(request.url.host)
+            try:
+                response = self._http.send(request, stream=True)
+            except httpx2.TimeoutException as e:
+                raise _PassingError(self._silent("did not answer in time", request)) from e
+            except httpx2.HTTPError as e:
+                raise self._unreachable(e, request) from e
+            if response.next_request is None:
+                response.history = before
+                try:
+                    yield response
+                finally:
+                    response.close()
+                return
+            response.close()
+            before.append(response)
+            request = self._onward(request, response.next_request)
+        raise ServiceError(f"redirects more than {_MAX_REDIRECTS} times", where=self.shown(str(url)))
+
+    def _onward(self, before: httpx2.Request, after: httpx2.Request) -> httpx2.Request:
+        """Return the request that a redirect asks for, without credentials if it leads elsewhere."""
+        if after.url.scheme not in {"http", "https"}:
+            raise ServiceError(
+                f"redirects to an address of the kind {after.url.scheme!r}", where=self.shown(str(before.url))
+            )
+        origins = [(r.url.scheme, r.url.host, r.url.port) for r in (before, after)]
+        if origins[0] != origins[1]:
+            for name, value in list(after.headers.items()):
+                if self._hidden.secret_header(name, value):
+                    del after.headers[name]
+        return after
+
+    def _look(self, method: str, asked: _Asked) -> Seen:
+        with self._sent(method, asked.url, asked.headers, None) as response:
+            moved = bool(response.history) and all(r.status_code in {301, 308} for r in response.history)
+            text = "" if method == "HEAD" or response.status_code < 400 else self._said(response)
+            return Seen(
+                url=self.shown(str(response.url)),
+                status=response.status_code,
+                content_type=response.headers.get("Content-Type", ""),
+                moved_to=self.shown(str(response.url)) if moved else None,
+                said=text,
+            )
+
+    def _take_turn(self, host: str) -> None:
+        """Wait until the host may be asked again."""
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next.get(host, now))
+            self._next[host] = turn + 1 / self._rate
+        time.sleep(turn - now)
+
+    def _refusal(self, response: httpx2.Response) -> Exception:
+        """Return the error for an answer of 400 and above."""
+        status, text = response.status_code, self._said(response)
+        message = f"answers {status}{f': {text}' if text else ''}"
+        if status in {401, 403}:
+            return self._error(message, response, "check the credentials that the recipe names")
+        error = self._error(message, response)
+        wait = _asked_to_wait(response.headers.get("Retry-After"))
+        if status not in _PASSING:
+            return error
+        if wait is not None and wait > _MAX_WAIT:
+            return self._error(
+                f"{message}; asks to come back in {wait:,.0f} seconds", response, "try again then"
+            )
+        return _PassingError(error, wait)
+
+    def _said(self, response: httpx2.Response) -> str:
+        content = b""
+        try:
+            for block in response.iter_bytes():
+                content += block
+                if len(content) >= _MAX_SAID:
+                    break
+        except httpx2.HTTPError:
+            return ""  # the status tells enough
+        return self.shown(said(content))
+
+    def _unreachable(self, error: httpx2.HTTPError, request: httpx2.Request) -> Exception:
+        text = str(error) or type(error).__name__
+        if "CERTIFICATE" in text.upper():
+            return self._silent(f"its certificate is not valid: {text}", request)
+        return _PassingError(self._silent(f"cannot be reached: {text}", request))
+
+    def _silent(self, message: str, request: httpx2.Request) -> ServiceError:
+        return ServiceError(
+            self.shown(message),
+            where=self.shown(str(request.url)),
+            remedy="check the address and the network; with --offline what was fetched before is read again",
+        )
+
+    def _error(self, message: str, response: httpx2.Response, remedy: str | None = None) -> ServiceError:
+        where = self.shown(str(response.url))
+        return ServiceError(message, where=where, remedy=remedy, answered=response.status_code)
+
+    def _answer(self, kept: Kept, *, cached: bool) -> Answer:
+        fetched = datetime.fromisoformat(kept.confirmed)
+        return Answer(
+            self._cache.body(kept), kept.url, kept.status, kept.content_type, kept.digest, fetched, cached
+        )
+
+
+def _again(error: Exception) -> bool | float:
+    """Tell stamina whether to try again, or after how many seconds."""
+    if not isinstance(error, _PassingError):
+        return False
+    return True if error.wait is None else error.wait
+
+
+def _conditions(known: Kept) -> dict[str, str]:
+    conditions = {}
+    if known.etag:
+        conditions["If-None-Match"] = known.etag
+    if known.last_modified:
+        conditions["If-Modified-Since"] = known.last_modified
+    return conditions
+
+
+def _validator(response: httpx2.Response) -> str | None:
+    """Return what tells whether a download that broke off may be resumed: a strong ETag, else the time of the last change."""
+    ranges = "bytes" in response.headers.get("Accept-Ranges", "").lower()
+    if response.status_code != 200 or not ranges or response.headers.get("Content-Encoding"):
+        return None
+    etag: str | None = response.headers.get("ETag")
+    if etag and not etag.startswith("W/"):
+        return etag
+    changed: str | None = response.headers.get("Last-Modified")
+    return changed
+
+
+def _asked_to_wait(text: str | None) -> float | None:
+    """Return the seconds that a `Retry-After` asks for, written as a number or as a date."""
+    if not text:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        then = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    return max(0.0, (then - datetime.now(UTC)).total_seconds())

@@ -17,6 +17,9 @@ Protocols = Literal[
     "http", "wfs", "ogcapi", "arcgis", "csw", "sos", "sensorthings", "ngsild", "stac", "eea-air", "cds"
 ]
 
+#: What a probe finds, see :class:`Probe`.
+State = Literal["ok", "zero", "moved", "refused", "failed", "unreachable"]
+
 
 class Service(BaseModel):
     """Where a data set is served, and how politely it is asked for.
@@ -95,7 +98,7 @@ class Probe:
         seconds: how long it took.
     """
 
-    state: Literal["ok", "zero", "moved", "refused", "failed", "unreachable"]
+    state: State
     message: str
     status: int | None
     records: int | None

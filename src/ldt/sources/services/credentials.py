@@ -1,0 +1,72 @@
+"""Keys and tokens: they come from the environment as `${NAME}`, and leave in nothing that is written or shown."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from urllib.parse import quote, quote_plus
+
+from ldt.errors import RecipeError
+
+_NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+#: Query parameters whose values are credentials whoever wrote them: signed addresses that services redirect to carry some.
+_CARRIERS = (
+    "access_token|api[-_]?key|appid|auth|authorization|awsaccesskeyid|client_secret|key|passw(?:or)?d|pwd|secret|sig|signature"
+    "|subscription-key|token|x-amz-credential|x-amz-security-token|x-amz-signature|x-goog-credential|x-goog-signature"
+)
+_PARAMETER = re.compile(rf"([?&;](?:{_CARRIERS})=)(?!\$\{{)[^&;#\s'\"<>]+", re.IGNORECASE)
+_USER = re.compile(r"(https?://)[^/\s@?#]+@", re.IGNORECASE)
+#: Headers that carry credentials.
+_SECRET_HEADERS = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)
+
+
+class Hidden:
+    """What was taken from the environment, so that it can be taken out of texts again."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def fill(self, text: str) -> str:
+        """Return a text with the environment's values in place of `${NAME}`.
+
+        Raises:
+            RecipeError: a variable that is not set; names it.
+        """
+        return _NAME.sub(self._value, text)
+
+    def hide(self, text: str) -> str:
+        """Return a text without credentials: `${NAME}` for what came from the environment, `***` for what looks like one."""
+        for value in sorted(self._names, key=len, reverse=True):
+            for written in (value, quote(value, safe=""), quote_plus(value), quote(value)):
+                text = text.replace(written, f"${{{self._names[value]}}}")
+        return _USER.sub(r"\1", _PARAMETER.sub(r"\1***", text))
+
+    def secret_header(self, name: str, value: str) -> bool:
+        """Whether a header must not leave for another host."""
+        return bool(_SECRET_HEADERS.search(name)) or any(secret in value for secret in self._names)
+
+    def _value(self, match: re.Match[str]) -> str:
+        name = match.group(1)
+        value = os.environ.get(name)
+        if not value:
+            raise RecipeError(
+                f"the service needs the environment variable {name}, which is not set",
+                where=name,
+                remedy=f"get a key from the operator of the service and set it: export {name}=…",
+            )
+        self._names[value] = name
+        return value
+
+
+class LogFilter(logging.Filter):
+    """Keeps credentials out of what the HTTP library logs."""
+
+    def __init__(self, hidden: Hidden) -> None:
+        super().__init__()
+        self._hidden = hidden
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, its text without credentials."""
+        record.msg, record.args = self._hidden.hide(record.getMessage()), ()
+        return True
