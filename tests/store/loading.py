@@ -44,7 +44,10 @@ def make_twin(conn: psycopg.Connection[Any], name: str = "town") -> int:
 
 
 def feature_batch(objects: Mapping[str, Any], geometry: shapely.Geometry | None = None) -> pa.RecordBatch:
-    """Features by localId, whose properties are `{"name": …}`; each a small square unless a geometry is given."""
+    """Features by localId, whose properties are `{"name": …}`; each a small square unless a geometry is given.
+
+    A property `alias` is the feature's other name instead.
+    """
     rows = []
     for number, (fid, name) in enumerate(objects.items()):
         place = ord(fid[0]) - ord("a")  # by name, so that an object stays where it is in another order
@@ -53,7 +56,9 @@ def feature_batch(objects: Mapping[str, Any], geometry: shapely.Geometry | None 
             if geometry is not None
             else shapely.box(7 + place / 1000, 50, 7.0005 + place / 1000, 50.0005)
         )
-        properties = orjson.dumps(name if isinstance(name, dict) else {"name": name}).decode()
+        content = dict(name) if isinstance(name, dict) else {"name": name}
+        alias = content.pop("alias", None)
+        properties = orjson.dumps(content).decode()
         wkb = shapely.to_wkb(shape)
         digest = hashlib.blake2b(fid.encode() + wkb + properties.encode(), digest_size=16).digest()
         rows.append(
@@ -61,6 +66,7 @@ def feature_batch(objects: Mapping[str, Any], geometry: shapely.Geometry | None 
                 "fid": fid,
                 "namespace": "town/things",
                 "local_id": fid,
+                "alias": alias,
                 "geometry": wkb,
                 "properties": properties,
                 "raw": "{}",

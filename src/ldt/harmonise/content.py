@@ -78,10 +78,13 @@ def digests(table: dict[str, pa.Array]) -> pa.Array:
     heads = pc.binary_join_element_wise(
         *[p.cast(pa.string()) for p in parts], UNIT, null_handling="replace", null_replacement="\x00"
     ).cast(pa.binary())
+    aliases = table["alias"].to_pylist() if "alias" in table else [None] * len(heads)
     made = []
-    for head, wkb in zip(heads.to_pylist(), table["geometry"].to_pylist(), strict=True):
+    for head, wkb, alias in zip(heads.to_pylist(), table["geometry"].to_pylist(), aliases, strict=True):
         digest = hashlib.blake2b(head, digest_size=16)
         digest.update(b"\x1e" + wkb if wkb is not None else b"\x1d")
+        if alias is not None:
+            digest.update(b"\x1c" + alias.encode())
         made.append(digest.digest())
     return pa.array(made, pa.binary(16))
 

@@ -6,7 +6,7 @@ What happens to a record is decided in this order, and the first decision stands
 2. `outside: not-selected`: the recipe's `where` is not true for it.
 3. `rejected`: its geometry cannot be used (`bad-cell`, `no-geometry`, `bad-geometry`, `impossible-coordinates`, `invalid-geometry`).
 4. `outside: outside`: it does not intersect the twin's selection.
-5. `rejected`: `bad-value` (an expression failed), `missing-id`, `missing-value`, `naive-time`, `schema`.
+5. `rejected`: `bad-value` (an expression failed), `missing-id`, `missing-value`, `naive-time`, `schema`, `unknown-code`.
 6. `duplicate`: its key was there before with equal content; `rejected: id-conflict`: with other content.
 7. `repaired`: `axis-order`, `invalid-geometry`. All else is accepted.
 """
@@ -34,6 +34,7 @@ from ldt.harmonise.feature_types import feature_type
 from ldt.harmonise.geometry import Bools, Checked, Problems, check
 from ldt.harmonise.recipe import Recipe
 from ldt.harmonise.times import instants
+from ldt.harmonise.vocabulary import finest_codes
 from ldt.model.feature import FEATURE_SCHEMA, encode_fid
 from ldt.model.outcome import Outcome, RecordOutcome
 from ldt.sources.source import FILE, GEOMETRY, MALFORMED, RAW, ROW, Batch, DeclaredCrs
@@ -88,6 +89,10 @@ class FeatureHarmoniser:
             self._type = feature_type(mapping.type)
             self._type.check_recipe(list(mapping.columns), mapping.required)
             self._zone = parse_zone(mapping.zone) if mapping.zone else None
+            for name, vocabulary in mapping.codes.items():
+                finest_codes(vocabulary)
+                if name not in mapping.columns:
+                    raise RecipeError(f"feature.codes: {name!r} is not among the columns")
             self._expressions = _expressions(recipe)
             self._mapper = Mapper(self._expressions)
         except LdtError as e:
@@ -232,7 +237,7 @@ class FeatureHarmoniser:
         return f"{name}: {' '.join(self._expressions[name].split())} failed for {values or 'this record'}"
 
     def _identify(self, columns: dict[str, pa.Array], rejected: Problems) -> dict[str, pa.Array]:
-        """Return `fid`, `namespace`, `local_id` and `version_id`."""
+        """Return `fid`, `namespace`, `local_id`, `version_id` and `alias`."""
         own = self._context.namespace
         local = pc.fill_null(columns["id.local_id"].cast(pa.string()), "")
         missing = pc.equal(local, "").to_numpy(zero_copy_only=False)
@@ -256,7 +261,10 @@ class FeatureHarmoniser:
             if "id.version_id" in columns
             else pa.nulls(len(local), pa.string())
         )
-        return {"fid": fid, "namespace": namespace, "local_id": local, "version_id": version}
+        alias = (
+            columns["alias"].cast(pa.string()) if "alias" in columns else pa.nulls(len(local), pa.string())
+        )
+        return {"fid": fid, "namespace": namespace, "local_id": local, "version_id": version, "alias": alias}
 
     def _span(self, name: str, columns: dict[str, pa.Array], count: int, rejected: Problems) -> pa.Array:
         """Return one end of the life span as instants."""
@@ -281,6 +289,11 @@ class FeatureHarmoniser:
         for name in self._mapping.columns:
             for position, message in self._type.failing(name, columns[name]).items():
                 rejected.found.setdefault(position, ("schema", message))
+        for name, vocabulary in self._mapping.codes.items():
+            column = columns[name].cast(pa.string())
+            known = pc.is_in(column, value_set=pa.array(sorted(finest_codes(vocabulary)), pa.string()))
+            unknown = pc.and_(column.is_valid(), pc.invert(known)).to_numpy(zero_copy_only=False)
+            rejected.add(unknown, "unknown-code", partial(_unknown_code, name, vocabulary, column))
 
     def _documents(
         self, records: pa.RecordBatch, columns: dict[str, pa.Array], take: pa.Array | None, count: int
@@ -398,6 +411,7 @@ def _expressions(recipe: Recipe) -> dict[str, str]:
         "id.local_id": mapping.id.local_id,
         "id.namespace": mapping.id.namespace,
         "id.version_id": mapping.id.version_id,
+        "alias": mapping.alias,
         "valid_from": mapping.valid_from,
         "valid_to": mapping.valid_to,
         "where": mapping.where,
@@ -412,6 +426,10 @@ def _expressions(recipe: Recipe) -> dict[str, str]:
         if name not in mapping.columns and name not in _ID_PARTS:
             raise RecipeError(f"duplicate_key: {name!r} is not among the columns", where=recipe.name)
     return {**mapping.columns, **{name: sql for name, sql in others.items() if sql is not None}}
+
+
+def _unknown_code(name: str, vocabulary: str, column: pa.Array, position: int) -> str:
+    return f"{name}: {column[position].as_py()} is no code of the vocabulary {vocabulary}"
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:

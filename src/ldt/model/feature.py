@@ -9,13 +9,14 @@ import pyarrow as pa
 
 #: Canonical columns of a batch of features, as harmonise makes them and the store loads them.
 #: `geometry` is WKB in EPSG:4326, x = longitude (null where the object has none); `properties` and `raw` are JSON
-#: objects as text; `digest` is 16 bytes over everything but the source and the row.
+#: objects as text; `alias` is the other name by which records of the same delivery refer to it; `digest` is 16 bytes over everything but the source and the row.
 FEATURE_SCHEMA = pa.schema(
     [
         pa.field("fid", pa.string(), nullable=False),
         pa.field("namespace", pa.string(), nullable=False),
         pa.field("local_id", pa.string(), nullable=False),
         pa.field("version_id", pa.string()),
+        pa.field("alias", pa.string()),
         pa.field("geometry", pa.binary()),
         pa.field("valid_from", pa.timestamp("us", tz="UTC")),
         pa.field("valid_to", pa.timestamp("us", tz="UTC")),

@@ -156,6 +156,7 @@ def one(
             f.valid_from,
             f.valid_to,
             f.since,
+            f.source_id,
             f.source_row,
             s.digest.label("source_digest"),
             s.name.label("source_name"),

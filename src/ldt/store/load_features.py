@@ -79,6 +79,8 @@ class FeatureRows:
             "CREATE INDEX ON {t} USING gist (geom) WHERE until IS NOT NULL",
             "CREATE INDEX ON {t} (fid) WHERE until IS NULL",
             "CREATE INDEX ON {t} ((properties ->> 'code')) WHERE until IS NULL AND properties ? 'code'",
+            "CREATE INDEX ON {t} (alias) WHERE alias IS NOT NULL",
+            'CREATE INDEX ON {t} (local_id COLLATE "C")',
             "ALTER TABLE ldt.feature ATTACH PARTITION {t} FOR VALUES IN ({d})",
             "ALTER TABLE {t} DROP CONSTRAINT of_dataset",
             # Only what is searched by: statistics of the documents would take longer than the indexes.
@@ -106,7 +108,7 @@ class FeatureRows:
         )
         columns = sql.SQL(
             "twin_id, dataset_id, fid, since, until, feature_type, namespace, local_id, version_id, geom, valid_from, valid_to,"
-            " properties, raw, digest, source_id, source_row"
+            " properties, raw, digest, source_id, source_row, alias"
         )
         c.execute(
             sql.SQL(

@@ -239,6 +239,7 @@ feature = Table(
     Column("digest", UUID),
     Column("source_id", Integer),
     Column("source_row", BigInteger),
+    Column("alias", Text(collation="C")),
 )
 
 thing = Table(
