@@ -60,7 +60,8 @@ def test_rows_attributes_and_batches(tmp_path: Path, batches: Batches) -> None:
     assert rows == list(range(25_000))
     assert [b.records.num_rows for b in got] == [BATCH_ROWS, 25_000 - BATCH_ROWS]
     assert got[1].records.column("name")[-1].as_py() == "Köln 24999"
-    assert got[0].records.schema.names == ["_row", "name", "geometry", "_file"]
+    assert got[0].records.schema.names == ["_row", "name", "geometry", "_layer", "_file"]
+    assert got[1].records.column("_layer")[0].as_py() == "a"
 
 
 def test_layers(tmp_path: Path, batches: Batches) -> None:

@@ -78,7 +78,7 @@ class Numbers:
         self, observed: ObservedProperty, mapping: BandMapping, layer: Layer, dtype: str | None = None
     ) -> None:
         self.layer = layer
-        self._observed, self._range = observed, mapping.valid_range
+        self._observed, self._range, self._others = observed, mapping.valid_range, mapping.values
         unit = mapping.unit or layer.unit
         if not unit:
             raise CheckError(
@@ -88,7 +88,7 @@ class Numbers:
         self._conversion = conversion(unit, observed.unit)
         self._linear = Conversion(layer.scale * mapping.scale, layer.offset * mapping.scale + mapping.offset)
         self._nodata = _possible([*layer.nodata, *mapping.nodata], layer.dtype)
-        same = self._linear == self._conversion == Conversion(1.0, 0.0)
+        same = not self._others and self._linear == self._conversion == Conversion(1.0, 0.0)
         if dtype is None and np.dtype(layer.dtype).kind in "iu" and same and self._nodata:
             self.band = Band(observed.code, observed.unit, layer.dtype, self._nodata[0])
         else:
@@ -98,7 +98,10 @@ class Numbers:
     def _values(self, cells: Cells) -> tuple[Cells, NDArray[np.bool_], NDArray[np.bool_]]:
         """Return values in the file's unit, which cells have none, and which have one that cannot be."""
         missing = _missing(cells, self._nodata)
-        values = self._linear(cells.astype(np.float64))
+        values = cells.astype(np.float64)
+        for written, meant in self._others.items():
+            values[cells == written] = meant
+        values = self._linear(values)
         if self._range is None:
             return values, missing, np.zeros_like(missing)
         low, high = self._range

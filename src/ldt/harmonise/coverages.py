@@ -302,6 +302,8 @@ def _check(mapping: CoverageMapping, reader: str) -> None:
     if len(set(classes)) > 1:
         raise RecipeError("coverage.bands: classes and numbers in one file", remedy="write a recipe for each")
     for code, band in mapping.bands.items():
+        if band.vocabulary and band.values:
+            raise RecipeError(f"coverage.bands.{code}: `values` goes with numbers, not with classes")
         if band.vocabulary:
             class_codes(band.vocabulary, band.alternative)
         elif band.alternative:

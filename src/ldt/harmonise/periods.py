@@ -16,6 +16,8 @@ from ldt.timerange import Duration, parse_duration, parse_period, parse_zone
 
 #: A zone at the end of `days since 2020-01-01 00:00:00 +01:00`, after the time or after a blank: a date ends like an offset.
 _ZONED = re.compile(r"(:\d{2}(\.\d*)?\s*|\d\s+)(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})?)$", re.IGNORECASE)
+#: Last two digits of the first year that a name may mean.
+_OLDEST = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,26 @@ def times_of(mapping: CoverageMapping, name: str, axis: TimeAxis | None) -> Time
 def _stated(mapping: CoverageMapping, name: str) -> Times:
     """Return the period that the name of the file or the recipe states; its midnights are those of UTC, as the year is what is meant."""
     found = re.search(mapping.period_pattern, name) if mapping.period_pattern else None
-    text = found.group(1) if found else mapping.period
-    if text is None:
+    texts = [found.group(1), found.groupdict().get("last")] if found else [mapping.period]
+    named = [_year(text) for text in texts if text]
+    if not named:
         return Times(note="neither the recipe nor the name of the file tells its period")
     try:
-        period = parse_period(text, UTC)
+        periods = [parse_period(text, UTC) for text in named]
     except UsageError as e:
         raise CheckError(e.message, remedy=e.remedy) from e
-    return Times(period.start, period.end)
+    first, last = periods[0].start, periods[-1].end
+    if last <= first:
+        raise CheckError(
+            f"its name tells a period from {named[0]} to {named[-1]}",
+            remedy="correct coverage.period_pattern in the recipe",
+        )
+    return Times(first, last)
+
+
+def _year(text: str) -> str:
+    """Return a year with four digits: land is observed from space since 1972, so `72` to `99` are of that century."""
+    return text if not re.fullmatch(r"\d\d", text) else f"{'19' if int(text) >= _OLDEST else '20'}{text}"
 
 
 def _instants(axis: TimeAxis, zone: tzinfo) -> tuple[datetime, ...]:

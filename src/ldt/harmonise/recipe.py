@@ -35,7 +35,8 @@ class Source(_Strict):
             `raster` (GeoTIFF and what else GDAL opens) and `cube` (NetCDF, Zarr, GRIB); `om` for observations in XML
             (O&M, WaterML2, SOS answers, the EEA's e-reporting).
         files: what the files are usually called, for people and for `ldt inspect`.
-        match: columns, elements or keys that a fitting source has; `ldt inspect` proposes recipes by it.
+        match: columns, elements or keys that a fitting source has (`CODE_18|CODE_12`: one of them); `ldt inspect` proposes
+            recipes by it. Upper and lower case do not matter.
         crs: the CRS where the source states none, or states a wrong one (`crs_because` says why).
         country: ISO 3166 code of where the data must lie, when the twin does not tell.
         service: the live service that the data come from, when no file is given.
@@ -91,6 +92,8 @@ class FeatureMapping(_Strict):
         geometry: whether a record must have a geometry, may have one, or has none.
         alias: SQL of the other name by which records of the same delivery refer to this one (a `gml:id`).
         cell: SQL of a code of the reference grid (`1kmN3210E4321`, `CRS3035RES1000mN3210000E4321000`); the geometry is that cell.
+        codes: canonical property → vocabulary: a record whose value is none of its finest codes (of Corine's three levels the
+            third) is rejected.
         raw: whether what no column took is kept with the feature. `false` where several records tell of one object (the rows
             of a sensor all name its place): the first is the feature, the others repeat it.
     """
@@ -106,6 +109,7 @@ class FeatureMapping(_Strict):
     geometry: Literal["required", "optional", "none"] = "required"
     alias: Sql | None = None
     cell: Sql | None = None
+    codes: dict[str, str] = {}
     raw: bool = True
 
 
@@ -180,6 +184,7 @@ class BandMapping(_Strict):
             declares, and it is an error if that declares none.
         scale, offset: stored value = file's value * scale + offset, beside what the file itself declares.
         nodata: values that mean that there is none, beside the one that the file declares.
+        values: numbers that stand in the file for other ones (`{201: 100}`), before scale and offset.
         vocabulary: vocabulary of the classes where values are codes. Its codes are stored, as integers.
         alternative: property of the vocabulary's concepts that files may hold in place of the codes (`grid_code`);
             which of the two a file holds is found from its values, and told.
@@ -191,6 +196,7 @@ class BandMapping(_Strict):
     scale: float = 1.0
     offset: float = 0.0
     nodata: list[float] = []
+    values: dict[int, float] = {}
     vocabulary: str | None = None
     alternative: str | None = None
     valid_range: tuple[float, float] | None = None
@@ -205,6 +211,8 @@ class CoverageMapping(_Strict):
             without its suffixes.
         period: the period that the coverage stands for, as text (`2018`), where the file has no time axis.
         period_pattern: regular expression whose first group, in the name of the file, is that period; `period` where it is not there.
+            With a group named `last`, the period reaches from the beginning of the first to the end of the last (`2015`, `2018`).
+            Years may have two digits (`06`, `90`).
         averaging: ISO 8601 duration that one step of a time axis stands for (`P1D`).
         zone: zone of a naive time axis (`UTC`, `+01:00`).
     """

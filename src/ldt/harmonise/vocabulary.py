@@ -39,6 +39,18 @@ def integer_codes(vocabulary: str) -> frozenset[int]:
     return frozenset(int(concept["code"]) for concept in concepts(vocabulary))
 
 
+@lru_cache(maxsize=64)
+def finest_codes(vocabulary: str) -> frozenset[str]:
+    """Return the codes of a vocabulary that no other code is narrower than: of Corine's three levels the third.
+
+    Raises:
+        RecipeError: there is no such vocabulary.
+    """
+    found = concepts(vocabulary)
+    parents = {concept.get("parent") for concept in found}
+    return frozenset(concept["code"] for concept in found if concept["code"] not in parents)
+
+
 @lru_cache(maxsize=1)
 def _observed_properties() -> tuple[dict[str, ObservedProperty], dict[str, ObservedProperty]]:
     exact: dict[str, ObservedProperty] = {}

@@ -39,7 +39,10 @@ def _fits(recipe: Recipe, files: set[str], reader: str, columns: set[str]) -> in
     if recipe.source.reader != reader:
         return 0
     named = any(fnmatch.fnmatch(name, pattern.lower()) for pattern in recipe.source.files for name in files)
-    matched = bool(recipe.source.match) and all(word in columns for word in recipe.source.match)
+    folded = {column.lower() for column in columns}
+    matched = bool(recipe.source.match) and all(
+        any(name in folded for name in word.lower().split("|")) for word in recipe.source.match
+    )
     if recipe.source.match and not matched:
         return 0
     return 2 * named + matched

@@ -30,6 +30,9 @@ from ldt.sources.source import GEOMETRY, Batch, DeclaredCrs, Description, LayerD
 
 SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gdb", ".geojsonl", ".geojsons", ".kml", ".gpx")
 
+#: Name of the layer that a record came from, where a recipe needs it (the year only there).
+LAYER = "_layer"
+
 _AGAIN = "get it again from where it came"
 #: Tables that desktop programs keep beside the data.
 _NOT_DATA = frozenset({"layer_styles", "qgis_projects", "symbology", "style"})
@@ -108,6 +111,7 @@ def _batches(path: Path, layer: str, encoding: str | None) -> Iterator[Batch]:
             columns = {name: batch.column(old) for name, old in zip(column_names(plain), plain, strict=True)}
             if geometry in batch.schema.names:
                 columns[GEOMETRY] = _linear(path, layer, batch.column(geometry), done)
+            columns[LAYER] = pa.repeat(pa.scalar(layer, pa.string()), batch.num_rows)
             yield Batch(with_rows(columns, done, batch.num_rows), crs)
             done += batch.num_rows
         stated = _stated_count(path, layer) if path.suffix.lower() == ".fgb" else done
