@@ -27,23 +27,103 @@ def test_every_real_file_gets_an_answer(real_data: Path) -> None:
             refused[name] = str(e)
     assert len(described) + len(refused) == len(files) > 200
     assert all(Path(name).name in said and "\n" not in said for name, said in refused.items())
+    documents = {name: d.document for name, d in described.items() if d.document}
+    assert all(not d.layers and d.problems[0] == documents[n].why for n, d in described.items() if d.document)
     for side in (".prj", ".dbf", ".shx"):
-        assert "give Stadtbezirk.shp" in refused[f"cologne/geo/Stadtbezirk{side}"]
-    readers = {name: d.reader for name, d in described.items()}
+        assert "give Stadtbezirk.shp" in documents[f"cologne/geo/Stadtbezirk{side}"].why
+    readers = {name: d.reader for name, d in described.items() if not d.document}
     assert readers["cologne/geo/cityboundary.geojson"] == "vector"
     assert readers["cologne/uba/201401_DENW053_NO2_1SMW.json"] == "json"
     assert readers["inspire/hamburg/ProtectedSite.gml"] == "gml"
     assert readers["airquality/eea_legacy/BE_BETR740_PM10_2013_E1a_legacy.csv"] == "table"
+    assert readers["airquality/eea_aqdl/summary.sqlite"] == "vector"
     assert (
         readers["landcover/clc_granada/clc.tif"]
         == readers["eea/hrl/IMD_2018_100m_eu_03035_v1_0.zip"]
         == "raster"
     )
     assert readers["climate/era5_2t_1.nc"] == readers["climate/fp_lothar_crop-test.nc"] == "cube"
-    assert set(readers.values()) == {"vector", "gml", "table", "json", "raster", "cube"}
-    # Only formats of another stage, metadata, service documents and what is broken are refused.
+    assert set(readers.values()) >= {"vector", "gml", "table", "json", "raster", "cube"}
+    # Only what is broken is refused.
     kinds = {Path(name).suffix for name in refused}
-    assert not kinds & {".csv", ".gpkg", ".geojson", ".shp", ".tif"}
+    assert not kinds & {".csv", ".gpkg", ".geojson", ".shp", ".tif", ".ttl", ".md", ".sqlite"}
+    assert not any(name.startswith(("metadata/owslib", "catalogue", "inspire/services")) for name in refused)
+
+
+#: file, what it is, its standard, how much it lists of what (counted with grep on the file), a word of the advice
+DOCUMENTS = [
+    ("inspire/services/wfs_dov_getcapabilities_200.xml", "WFS capabilities", "WFS 2.0.0", 1, "source.service"),
+    ("inspire/services/wfs_koeln_arcgis_getcapabilities_200.xml", "WFS capabilities", "WFS 2.0.0", 86, "source.service"),
+    ("inspire/services/Kadaster-WMS-Capabilities-INSPIRE.xml", "WMS capabilities", "WMS 1.3.0", 18, "pictures"),
+    ("inspire/services/sos_52n_getcapabilities.xml", "SOS capabilities", "SOS 1.0.0", 0, "source.service"),
+    ("inspire/services/inspire-getrecords-response.xml", "metadata records of a catalogue service (CSW)", "CSW 2.0.2", 2, "links"),
+    ("inspire/services/wfs_koeln_arcgis_describefeaturetype_200.xml", "XML Schema", None, 1, "DescribeFeatureType"),
+    ("inspire/hamburg/codelist/AgeByRange.xml", "code list (GML dictionary)", "GML dictionary", 11, "vocabularies"),
+    ("metadata/owslib/iso_che.xml", "metadata record (ISO 19139)", "GM03 2+", 0, "links"),
+    ("metadata/eea_clms/inspire_good.xml", "metadata record (ISO 19139)", "ISO19115", 0, "links"),
+    ("catalogue/geodcat_examples/dataset.ttl", "RDF (Turtle)", "GeoDCAT-AP", 1, "links"),
+    ("catalogue/geodcat_examples/dataset.rdf", "RDF (RDF/XML)", "GeoDCAT-AP", 0, "links"),
+    ("catalogue/geodcat_examples/dataset.jsonld", "RDF (JSON-LD)", None, 0, "links"),
+    ("cologne/catalogue_dkan/49.json", "entry of an open-data catalogue (CKAN, DKAN)", "DCAT", 2, "links"),
+    ("inspire/ogcapi_examples/Collections.json", "list of the collections of an OGC API", "OGC API", 3, "items"),
+    ("inspire/ogcapi_examples/LandingPage.json", "landing page of an OGC API", "OGC API", 11, "items"),
+    ("README.md", "text for people", None, 0, "data"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "schema", "count", "word"), DOCUMENTS, ids=[d[0] for d in DOCUMENTS]
+)
+def test_documents_are_named(
+    real_data: Path, name: str, form: str, schema: str | None, count: int, word: str
+) -> None:
+    found = describe(real_data / name).document
+    assert found is not None
+    assert (found.format, len(found.contents)) == (form, count)
+    assert schema is None or found.schema == schema
+    assert word in found.advice
+
+
+#: What other producers write, in a few bytes.
+WRITTEN = {
+    "caps.xml": (b'<w:WFS_Capabilities xmlns:w="http://www.opengis.net/wfs" version="1.1.0"/>', "WFS capabilities"),
+    "wms111.xml": (b'<!DOCTYPE WMT_MS_Capabilities SYSTEM "x.dtd"><WMT_MS_Capabilities version="1.1.1"/>', "WMS capabilities"),
+    "sos2.xml": (b'<sos:Capabilities xmlns:sos="http://www.opengis.net/sos/2.0" version="2.0.0"/>', "SOS capabilities"),
+    "wmts.xml": (b'<Capabilities xmlns="http://www.opengis.net/wmts/1.0" version="1.0.0"/>', "WMTS capabilities"),
+    "csw.xml": (b'<c:Capabilities xmlns:c="http://www.opengis.net/cat/csw/2.0.2" version="2.0.2"/>', "CSW capabilities"),
+    "m3.xml": (b'<mdb:MD_Metadata xmlns:mdb="http://standards.iso.org/iso/19115/-3/mdb/2.0"/>', "metadata record (ISO 19115-3)"),
+    "err.xml": (b'<ows:ExceptionReport xmlns:ows="http://www.opengis.net/ows/1.1"/>', "error that a service answered with"),
+    "atom.xml": (b'<feed xmlns="http://www.w3.org/2005/Atom"><title>x</title></feed>', "Atom feed (INSPIRE download service)"),
+    "login.gml": (b"<!DOCTYPE html>\n<html><head><title>Log in</title><body>", "web page (HTML)"),
+    "stac.json": (b'{"type": "Collection", "stac_version": "1.0.0", "id": "x", "links": []}', "STAC catalogue or collection"),
+    "api.json": (b'{"openapi": "3.0.3", "info": {"title": "x"}, "paths": {}}', "description of an API (OpenAPI)"),
+    "conf.json": (b'{"conformsTo": ["http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core"]}', "conformance declaration of an OGC API"),
+    "schema.json": (b'{"$schema": "https://json-schema.org/draft/2020-12/schema", "properties": {}}', "JSON Schema"),
+    "a.ttl": (b"PREFIX dcat: <http://www.w3.org/ns/dcat#>\n<http://x/a> a dcat:Dataset .", "RDF (Turtle)"),
+    "a.pdf": (b"%PDF-1.7\n", "PDF document"),
+    "a.png": (b"\x89PNG\r\n\x1a\n", "picture (PNG)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_documents_of_others_are_named(tmp_path: Path, name: str) -> None:
+    content, form = WRITTEN[name]
+    (tmp_path / name).write_bytes(content)
+    found = describe(tmp_path / name).document
+    assert found is not None
+    assert (found.format, found.advice != "") == (form, True)
+
+
+def test_data_are_no_documents(tmp_path: Path) -> None:
+    """What only looks like one: a list of stations with links, GML with the namespace of a capabilities document."""
+    for name, content in {
+        "a.json": b'[{"id": 1, "links": []}]',
+        "b.json": b'{"links": [1, 2], "values": [3]}',
+        "c.kml": b'<kml xmlns="http://www.opengis.net/kml/2.2"><Placemark><Point><coordinates>7,51</coordinates></Point></Placemark></kml>',
+        "d.csv": b"@prefix,b\n1,2\n",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        assert describe(tmp_path / name).document is None, name
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,21 @@ from pathlib import Path
 
 from ldt.errors import SourceError
 from ldt.sources.cube import CubeReader
+from ldt.sources.documents import (
+    binary_document,
+    json_document,
+    text_document,
+    xml_document,
+    xml_root,
+)
 from ldt.sources.gml import GmlReader
 from ldt.sources.json_records import JsonReader, load
+from ldt.sources.om import OmReader, holds_observations
 from ldt.sources.parquet import ParquetReader
 from ldt.sources.raster import TIFF
 from ldt.sources.raster import RasterReader as GdalRasterReader
 from ldt.sources.resource import SHAPEFILE_SIDES, Resource, magic, open_resources
-from ldt.sources.source import Description, RasterReader, Reader
+from ldt.sources.source import Description, Document, RasterReader, Reader
 from ldt.sources.table import TableReader
 from ldt.sources.vector import VectorReader
 
@@ -31,12 +39,15 @@ _GEOJSON = frozenset(
         "GeometryCollection",
     ]
 )
+#: JSON larger than this is judged by its beginning.
+_LARGE = 64 * 1024**2
 #: Files that are recognised and not read; longest signature first.
 _OTHER = (
     (b"GRIB", "GRIB, which is not read yet: make it NetCDF"),
-    (b"%PDF", "a PDF document"),
     (b"PK", "an archive within an archive"),
 )
+#: Root elements of XML that GDAL reads.
+_GDAL_XML = frozenset({"kml", "gpx"})
 
 
 def describe(path: Path) -> Description:
@@ -61,21 +72,22 @@ def _describe_all(path: Path, resources: list[Resource]) -> Description:
     problems: list[str] = []
     for resource in resources:
         try:
-            found.append((resource, _describe_one(resource)))
+            description = _describe_one(resource)
         except SourceError as e:
             problems.append(str(e))
+            continue
+        if description.document:
+            problems.append(f"{resource.name}: {description.document.why}")
+        else:
+            found.append((resource, description))
     if not found:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise SourceError(f"nothing in it can be read: {problems[0]}{more}", where=path.name, remedy=_SEE)
     # The reader of most files; the other files are told as problems, so that nothing is hidden.
     readers = [d.reader for _, d in found]
     reader = max(dict.fromkeys(readers), key=readers.count)
-    result = Description(
-        format=next(d.format for _, d in found if d.reader == reader),
-        reader=reader,
-        layers=[],
-        problems=problems,
-    )
+    first = next(d for _, d in found if d.reader == reader)
+    result = Description(first.format, reader, [], problems, first.encoding)
     for resource, description in found:
         if description.reader != reader:
             result.problems.append(
@@ -90,19 +102,23 @@ def _describe_all(path: Path, resources: list[Resource]) -> Description:
 
 
 def _describe_one(resource: Resource) -> Description:
-    description = _reader(resource.path).describe(resource.path)
+    reader = _reader(resource.path)
+    if isinstance(reader, Document):
+        problems = [reader.why, *reader.problems]
+        return Description(reader.format, "", [], problems, document=reader)
+    description = reader.describe(resource.path)
     known = resource.path.suffix.lower() in TableReader.suffixes
     if description.reader == "table" and not known and len(description.layers[0].columns) < 2:
         raise SourceError("is text of an unknown kind", where=resource.name, remedy=_SEE)
     return description
 
 
-def _reader(path: Path) -> Reader | RasterReader:
-    """Return the reader that a file's bytes ask for."""
+def _reader(path: Path) -> Reader | RasterReader | Document:
+    """Return the reader that a file's bytes ask for, or what it is, if there is nothing to read in it."""
     if path.is_dir():
         return CubeReader() if path.suffix.lower() == ".zarr" else VectorReader()
     if path.suffix.lower() in SHAPEFILE_SIDES:
-        raise SourceError("is a part of a shapefile", where=path.name, remedy=f"give {path.stem}.shp")
+        return _side(path)
     head = magic(path, 4096)
     for start, what in _OTHER:
         if head.startswith(start):
@@ -113,25 +129,44 @@ def _reader(path: Path) -> Reader | RasterReader:
         return CubeReader()
     if head.startswith(b"PAR1"):
         return ParquetReader()
-    if head.startswith((b"fgb", b"\0\0\x27\x0a")):
+    # GDAL reads the tables of any SQLite database.
+    if head.startswith((b"fgb", b"\0\0\x27\x0a", b"SQLite format 3")):
         return VectorReader()
-    if head.startswith(b"SQLite format 3"):
-        if path.suffix.lower() != ".gpkg":
-            raise SourceError("is an SQLite database, but no GeoPackage", where=path.name, remedy=_SEE)
-        return VectorReader()
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if document := binary_document(path):
+        return document
+    return _of_text(path, head.removeprefix(b"\xef\xbb\xbf").lstrip())
+
+
+def _of_text(path: Path, text: bytes) -> Reader | Document:
     if text.startswith((b"<", b"\xff\xfe<", b"\xfe\xff\0<", b"\0<")):
-        return GmlReader()
+        return text_document(path) or xml_document(path) or _of_xml(path)
     if text.startswith((b"{", b"[")):
-        return VectorReader() if _is_geojson(path, text) else JsonReader()
-    return TableReader()
+        large = path.stat().st_size > _LARGE
+        return (
+            VectorReader() if _is_geojson(path, text) else (not large and json_document(path)) or JsonReader()
+        )
+    return text_document(path) or TableReader()
+
+
+def _of_xml(path: Path) -> Reader:
+    return VectorReader() if xml_root(path) in _GDAL_XML else GmlReader()
+
+
+def _side(path: Path) -> Document:
+    """Return what a side file of a shapefile is: it is read with it, and a table or a CRS for people without it."""
+    whole = f"{path.stem}.shp"
+    there = path.with_suffix(".shp").exists()
+    return Document(
+        f"part of the shapefile {whole}" if there else f"side file of a shapefile ({path.suffix.lower()})",
+        advice=f"give {whole}" if there else f"its main file, {whole}, is missing: get all files of it again",
+    )
 
 
 def _is_geojson(path: Path, head: bytes) -> bool:
     """Whether the outermost object is GeoJSON; told from the first bytes of a large file."""
     if not head.startswith(b"{"):
         return False
-    if path.stat().st_size > 64 * 1024**2:
+    if path.stat().st_size > _LARGE:
         return bool(re.search(rb'"type"\s*:\s*"(FeatureCollection|Feature)"', head))
     document = load(path)
     kind = document.get("type") if isinstance(document, dict) else None

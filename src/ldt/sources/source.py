@@ -28,6 +28,7 @@ __all__ = [
     "Batch",
     "DeclaredCrs",
     "Description",
+    "Document",
     "Layer",
     "LayerDescription",
     "Raster",
@@ -73,11 +74,20 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
-    """The time axis of a layer as the CF Conventions write it: numbers, `days since 1950-01-01`, and a calendar."""
+    """The time axis of a layer as the CF Conventions write it: numbers, `days since 1950-01-01`, and a calendar.
+
+    Attributes:
+        values: one for each step.
+        units, calendar: what the values mean.
+        bounds: (beginning, end) of each step in the same units, where the file states them; else none.
+        instants: whether the file says that values are those of instants, not of intervals.
+    """
 
     values: tuple[float, ...]
     units: str
     calendar: str
+    bounds: tuple[tuple[float, float], ...] = ()
+    instants: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,7 @@ class Layer:
         problem: why the layer cannot be used as it is, and what to do; None where it can.
         read: the cells of (step, first row, row after the last, first column, column after the last), each from 0. Raises
             SourceError where the bytes are damaged.
+        note: what the reader did to the cells beyond reading them (a statistic, a regular grid), for people; None for nothing.
     """
 
     name: str
@@ -114,6 +125,7 @@ class Layer:
     time: TimeAxis | None
     problem: str | None
     read: Callable[[int, int, int, int, int], NDArray[Any]] = field(repr=False)
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +154,54 @@ class LayerDescription:
     cells: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file that one can name and that holds nothing to ingest: a capabilities document, a metadata record, a code list.
+
+    Attributes:
+        format: what it is (`WFS capabilities`).
+        schema: its standard and version (`WFS 2.0.0`), where it states one.
+        title: what it calls itself.
+        contents: names of what it lists: layers, records, codes.
+        counted: what these are (`feature types`).
+        advice: what to do instead of ingesting it.
+        problems: what is wrong with it.
+    """
+
+    format: str
+    schema: str | None = None
+    title: str | None = None
+    contents: tuple[str, ...] = ()
+    counted: str = "entries"
+    advice: str = ""
+    problems: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """Why there is nothing to ingest, and what to do."""
+        has = f" with {len(self.contents):,} {self.counted}" if self.contents else ""
+        return f"{self.format}{has}: nothing in it is to be ingested; {self.advice}"
+
+
 @dataclass(slots=True)
 class Description:
-    """What `ldt inspect` tells of a source."""
+    """What `ldt inspect` tells of a source.
+
+    Attributes:
+        format: what it is (`GeoPackage`).
+        reader: what reads it; empty for a document.
+        layers: what it holds.
+        problems: what speaks against it as a whole.
+        encoding: of its text; None where it has none, or says by itself.
+        document: what it is, if it holds nothing to ingest.
+    """
 
     format: str
     reader: str
     layers: list[LayerDescription]
     problems: list[str] = field(default_factory=list)
+    encoding: str | None = None
+    document: Document | None = None
 
 
 class Reader(Protocol):

@@ -6,10 +6,10 @@ not fit the header is delivered with `_malformed` and its text; it costs itself 
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from pydantic import model_validator
 from ldt.axis import AxisOrder
 from ldt.errors import RecipeError, SourceError
 from ldt.sources.batches import Options, check_options, column_names, declare
+from ldt.sources.dialect import DELIMITERS, judge_dialect
 from ldt.sources.source import (
     GEOMETRY,
     MALFORMED,
@@ -38,7 +39,6 @@ from ldt.sources.source import (
 
 SUFFIXES = (".csv", ".tsv", ".txt")
 
-_DELIMITERS = ",;\t|"
 _HEADER_BYTES = 1024**2
 #: Bytes parsed at once; it bounds the memory, and the longest row.
 _BLOCK = 4 * 1024**2
@@ -92,8 +92,8 @@ class TableReader:
 
     def describe(self, path: Path) -> Description:
         """Tell the columns, counting all rows."""
-        encoding = sniff_encoding(path)
-        options = TableOptions(encoding=encoding)
+        dialect = judge_dialect(path)
+        options = TableOptions(**asdict(dialect))
         names, delimiter = _header(path, options)
         count = malformed = 0
         for records in _blocks(path, options, names, delimiter):
@@ -102,38 +102,19 @@ class TableReader:
         layer = LayerDescription(name=path.stem, count=count, columns=dict.fromkeys(names, "text"))
         if malformed:
             layer.problems.append(f"{malformed} of {count} rows do not fit the header ({len(names)} columns)")
-        problems = (
-            [f"the text is not UTF-8: set the option `encoding` to {encoding}"] if encoding != "utf-8" else []
-        )
+        said = {
+            "encoding": f"the text is not UTF-8: set the option `encoding` to {dialect.encoding}",
+            "skip": f"{dialect.skip} lines stand before the header: set the option `skip` to {dialect.skip}",
+            "header": "the first line is no header: set the option `header` to false",
+        }
         shown = {"\t": "tab"}.get(delimiter, delimiter)
         return Description(
-            format=f"delimited text ({shown})", reader="table", layers=[layer], problems=problems
+            format=f"delimited text ({shown})",
+            reader="table",
+            layers=[layer],
+            problems=[said[name] for name in dialect.options()],
+            encoding=dialect.encoding,
         )
-
-
-def sniff_encoding(path: Path) -> str:
-    """Return `utf-8` if the whole file is that, else `latin-1`, which every file is.
-
-    Raises:
-        SourceError: binary data.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    encoding = "utf-8"
-    with path.open("rb") as file:
-        while block := file.read(_HEADER_BYTES):
-            if b"\0" in block:
-                raise SourceError(
-                    "is not text", where=path.name, remedy="see docs/sources.md for the formats that are read"
-                )
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError:
-                return "latin-1"
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        encoding = "latin-1"
-    return encoding
 
 
 def _wrong_encoding(path: Path, encoding: str, why: object) -> SourceError:
@@ -168,7 +149,7 @@ def _header(path: Path, options: TableOptions) -> tuple[list[str], str]:
     text = text.removeprefix("\ufeff")
     if not text.strip():
         raise SourceError("holds no header", where=path.name, remedy="check the option `skip`")
-    delimiter = options.delimiter or max(_DELIMITERS, key=text.count)
+    delimiter = options.delimiter or max(DELIMITERS, key=text.count)
     try:
         first = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as e:

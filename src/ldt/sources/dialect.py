@@ -1,0 +1,159 @@
+"""How a table of text is written, judged from its bytes: encoding, delimiter, lines before the header, whether there is one.
+
+`ldt inspect` proposes it and drafted recipes state it; the reader itself only does what its options say.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ldt.errors import SourceError
+
+#: Characters that part columns, in the order in which they are preferred.
+DELIMITERS = ",;\t|"
+_BLOCK = 1024**2
+#: What is looked at to judge the delimiter and the header.
+_LOOKED_AT, _LINES = 256 * 1024, 300
+#: Share of the lines after the header that must have as many columns as it.
+_ALIKE = 0.6
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
+_YEAR = re.compile(r"\s*(1[89]|20|21)\d\d\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a table is written; the attributes are options of the reader `table`."""
+
+    encoding: str
+    delimiter: str
+    skip: int
+    header: bool
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that differ from what the reader takes by itself, but for the delimiter."""
+        usual = {"encoding": "utf-8", "skip": 0, "header": True}
+        return {name: getattr(self, name) for name, value in usual.items() if getattr(self, name) != value}
+
+
+def judge_encoding(path: Path) -> str:
+    """Return `utf-8` if the whole file is that, `utf-16` where a mark says so, else `windows-1252` or `latin-1`.
+
+    Every file is latin-1; it is windows-1252 where bytes stand in it that latin-1 has no letter for.
+
+    Raises:
+        SourceError: binary data.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    windows, is_utf8, first = False, True, True
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            if first:
+                marked = next((name for mark, name in _BOMS if block.startswith(mark)), None)
+                if marked == "utf-16":
+                    return marked
+                first = False
+            if b"\0" in block:
+                raise SourceError(
+                    "is not text", where=path.name, remedy="see docs/sources.md for the formats that are read"
+                )
+            windows = windows or re.search(rb"[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]", block) is not None
+            if is_utf8:
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError:
+                    is_utf8 = False
+    if is_utf8:
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            is_utf8 = False
+    return "utf-8" if is_utf8 else "windows-1252" if windows else "latin-1"
+
+
+def judge_dialect(path: Path) -> Dialect:
+    """Return how a table of text is written.
+
+    Raises:
+        SourceError: binary data.
+    """
+    encoding = judge_encoding(path)
+    with path.open("rb") as file:
+        text = file.read(_LOOKED_AT).decode(encoding, errors="replace").removeprefix("\ufeff")
+    lines = text.splitlines()
+    # The last one may be cut.
+    lines = lines[:-1] if len(text) >= _LOOKED_AT // 2 and len(lines) > 1 else lines
+    lines = lines[:_LINES]
+    first = next((line for line in lines if line.strip()), "")
+    usual = max(DELIMITERS, key=first.count)
+    candidates = [(d, *_table(lines, d)) for d in DELIMITERS]
+    delimiter, start, width, _ = max(candidates, key=lambda c: (c[3] * min(c[2] - 1, 3), c[0] == usual))
+    if width < 2:
+        delimiter, start = usual, 0
+    if not any(line.strip() for line in lines[:start]):
+        start = 0  # the reader passes over blank lines by itself
+    start += _last_header([_fields(line, delimiter) for line in lines[start:]])
+    rows = [_fields(line, delimiter) for line in lines[start : start + 20] if line.strip()]
+    return Dialect(encoding, delimiter, start, _has_header(rows))
+
+
+def _last_header(rows: list[list[str]]) -> int:
+    """Return which of several rows of headings (statistical offices have them) is the last: rows of numbers follow it."""
+    numeric = [_is_numeric(row) for row in rows]
+    first = next((i for i, n in enumerate(numeric) if n), 0)
+    after = [n for n, row in zip(numeric[first:], rows[first:], strict=True) if any(row)]
+    headings = rows[:first]
+    plain = not any(_NUMBER.fullmatch(v) and not _YEAR.fullmatch(v) for row in headings for v in row)
+    several = 1 < first <= 12 and plain and sum(after[:20]) >= 0.8 * len(after[:20])
+    return first - 1 if several else 0
+
+
+def _is_numeric(row: list[str]) -> bool:
+    filled = [v for v in row if v.strip()]
+    return bool(filled) and sum(_NUMBER.fullmatch(v) is not None for v in filled) * 2 > len(filled)
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return [line]
+
+
+def _table(lines: list[str], delimiter: str) -> tuple[int, int, float]:
+    """Return where the table begins, how many columns it has, and the share of lines that have as many."""
+    counts = [len(_fields(line, delimiter)) if line.strip() else 0 for line in lines]
+    filled = [c for c in counts if c]
+    if not filled:
+        return 0, 0, 0.0
+    width = Counter(filled).most_common(1)[0][0]
+    for start, count in enumerate(counts):
+        rest = [c for c in counts[start:] if c]
+        if count == width and sum(c == width for c in rest) >= _ALIKE * len(rest):
+            return start, width, sum(c == width for c in filled) / len(filled)
+    return 0, width, 0.0
+
+
+def _has_header(rows: list[list[str]]) -> bool:
+    """Whether the first row names columns: it has texts where numbers stand below it. Years may be names of columns."""
+    if len(rows) < 2:
+        return True
+    head, body = rows[0], rows[1:]
+    numeric = [
+        place
+        for place in range(len(head))
+        if (column := [r[place] for r in body if place < len(r) and r[place].strip()])
+        and all(_NUMBER.fullmatch(v) for v in column)
+    ]
+    same = [p for p in numeric if _NUMBER.fullmatch(head[p]) and not _YEAR.fullmatch(head[p])]
+    return not numeric or len(same) * 2 <= len(numeric)
