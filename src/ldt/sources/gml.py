@@ -24,7 +24,7 @@ from ldt.errors import HostileSource, RecipeError, SourceError
 from ldt.sources.batches import Options, check_options, column_names
 from ldt.sources.gml_crs import parse_srs_name
 from ldt.sources.gml_geometry import GmlGeometryError, geometry_wkb, local_name
-from ldt.sources.gml_members import Members
+from ldt.sources.gml_members import Members, is_collection
 from ldt.sources.gml_paths import (
     FoundGeometry,
     LocationPath,
@@ -34,6 +34,8 @@ from ldt.sources.gml_paths import (
     first_srs_name,
     parse_path,
 )
+from ldt.sources.gml_pieces import Pieces
+from ldt.sources.gml_shapes import Shapes
 from ldt.sources.judge import judge
 from ldt.sources.source import (
     GEOMETRY,
@@ -93,11 +95,10 @@ class GmlReader:
             geometry=parse_path(chosen.geometry) if chosen.geometry else None,
         )
         taken = frozenset(chosen.feature) if chosen.feature is not None else None
-        members = Members(path)
         try:
-            for row, feature in enumerate(members):
+            for row, feature, walk, srs_name in _walked(path, reading):
                 if taken is None or local_name(feature.tag) in taken:
-                    yield from reading.add(row, feature, members.srs_name)
+                    yield from reading.add(row, feature, walk, srs_name)
         except SourceError:
             # What was read before the damage is good and stays.
             yield from reading.flush()
@@ -112,7 +113,8 @@ class GmlReader:
         bounds: dict[str, list[float]] = {}
         malformed = 0
         for row, feature in enumerate(members):
-            batches = [*reading.add(row, feature, members.srs_name), *reading.flush()]
+            walk = reading.walk(feature)
+            batches = [*reading.add(row, feature, walk, members.srs_name), *reading.flush()]
             record, crs = batches[-1].records.to_pylist()[0], batches[-1].crs
             name = record[TYPE]
             layer = layers.setdefault(name, LayerDescription(name=name, count=0, columns={}))
@@ -134,6 +136,29 @@ class GmlReader:
         if not layers:
             problems.append("the collection is empty")
         return Description(format="GML", reader="gml", layers=list(layers.values()), problems=problems)
+
+
+def _walked(path: Path, reading: _Reading) -> Iterator[tuple[int, Any, Walk, str | None]]:
+    """Yield (row, feature, walk over it, `srsName` of the collection) of every member, parsing only what must be parsed."""
+    pieces = Pieces(path, is_collection)
+    shapes = Shapes(pieces.parse, reading.walk)
+    done = 0
+    for text, allowed in pieces:
+        known = shapes.recall(text) if allowed else None
+        if known is None:
+            feature = pieces.parse(text) if allowed else None
+            if feature is None:
+                break
+            known = feature, reading.walk(feature)
+        yield done, *known, pieces.srs_name
+        done += 1
+    if pieces.complete:
+        return
+    # The file is not, or no longer, one of plain members.
+    members = Members(path)
+    for row, feature in enumerate(members):
+        if row >= done:
+            yield row, feature, reading.walk(feature), members.srs_name
 
 
 # Records --------------------------------------------------------------------------------------------------------------
@@ -159,15 +184,22 @@ class _Reading:
     geometry_paths: list[str | None] = field(default_factory=list)
     located: bool = False
 
-    def add(self, row: int, feature: Any, collection_srs: str | None) -> Iterator[Batch]:
-        """Take a feature in; yield the batch before it where its CRS is another, or the batch with it where that is full."""
+    def walk(self, feature: Any) -> Walk:
+        """Walk over a feature.
+
+        Raises:
+            HostileSource: it is nested too deep.
+        """
         place = self.places.get(feature.tag)
         if place is None:
             place = self.places[feature.tag] = Place((), self.paths, None, feature.tag)
         try:
-            walk = Walk(feature, place, self.paths)
+            return Walk(feature, place, self.paths)
         except TooDeepError as e:
             raise HostileSource(str(e), where=self.file, remedy="do not trust this file") from e
+
+    def add(self, row: int, feature: Any, walk: Walk, collection_srs: str | None) -> Iterator[Batch]:
+        """Take a feature in; yield the batch before it where its CRS is another, or the batch with it where that is full."""
         chosen = self._choose(walk)
         wkb, problem = None, None
         if chosen is not None:

@@ -26,6 +26,11 @@ _MANY = frozenset({"members", "featureMembers"})
 _SAFE = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 
 
+def is_collection(name: str) -> bool:
+    """Whether an element of a local name is a collection of features."""
+    return name in _COLLECTIONS or name.endswith("Collection")
+
+
 class Members:
     """The features of a document, one after the other; each is gone when the next is asked for.
 
@@ -77,7 +82,7 @@ class Members:
                 if root is None:
                     root = element
                     self._check_entities(element)
-                    if name not in _COLLECTIONS and not name.endswith("Collection"):
+                    if not is_collection(name):
                         self._check_feature(element)
                         return "feature"
                 elif element.getparent() is root and name in _ONE | _MANY:

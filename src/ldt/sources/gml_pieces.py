@@ -1,0 +1,163 @@
+"""The members of a collection as pieces of text, cut out of the file without parsing it.
+
+Only a plain collection is cut: one feature to a member element, members side by side with nothing but space between. Wherever a
+file is otherwise the cutting ends, and whoever reads goes on with the parser, from the member that was reached.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from lxml import etree
+
+from ldt.sources.gml_geometry import local_name
+from ldt.sources.gml_paths import first_srs_name
+
+_BLOCK = 4 * 1024**2
+#: Bytes before the first member, and of one member: more is left to the parser.
+_MOST_HEAD, _MOST_MEMBER = 1024**2, 32 * 1024**2
+_DECLARATION = re.compile(rb"<\?xml[^>]*?\?>")
+_ENCODING = re.compile(rb"""encoding\s*=\s*["']([\w.:-]+)["']""")
+_ROOT = re.compile(rb"<([A-Za-z_][\w.:-]*)[\s>]")
+#: Encodings in which markup is ASCII, by their names in Python.
+_ENCODINGS = frozenset({"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"})
+#: What XML does not allow (XML 1.0, 2.2); the parser tells where it is.
+_FORBIDDEN = bytes(sorted({*range(32)} - {9, 10, 13}))
+_PARSER = etree.XMLParser(
+    resolve_entities=False,
+    no_network=True,
+    load_dtd=False,
+    huge_tree=True,
+    remove_comments=True,
+    remove_pis=True,
+)
+
+
+class Pieces:
+    """The pieces of one file.
+
+    Args:
+        path: the file.
+        is_collection: whether an element of a local name is a collection.
+
+    Attributes:
+        srs_name: of the collection's envelope.
+        complete: whether the file was cut down to its end.
+    """
+
+    def __init__(self, path: Path, is_collection: Callable[[str], bool]) -> None:
+        self.path = path
+        self.srs_name: str | None = None
+        self.complete = False
+        self._is_collection = is_collection
+        self._before = self._after = ""
+
+    def __iter__(self) -> Iterator[tuple[str, bool]]:
+        """Yield the text of each member element, its lines ending in a line feed, and whether only what XML allows is in it."""
+        with self.path.open("rb") as file:
+            data = file.read(_MOST_HEAD)
+            first = self._begin(data)
+            if first is None:
+                return
+            encoding, start, member, tail = first
+            close = f"</{member}>".encode()
+            opening = re.compile(rb"\s*<" + re.escape(member.encode()) + rb"\s*>")
+            data = data[start:]
+            while True:
+                at, plain = 0, _is_plain(data)
+                while (opened := opening.match(data, at)) and (end := data.find(close, opened.end())) >= 0:
+                    piece = data[opened.end() : end]
+                    at = end + len(close)
+                    try:
+                        text = piece.decode(encoding)
+                    except UnicodeDecodeError:
+                        return
+                    if "\r" in text:
+                        text = text.replace("\r\n", "\n").replace("\r", "\n")
+                    yield text, plain or _is_plain(piece)
+                data = data[at:]
+                more = _more(file, len(data))
+                if not more:
+                    self.complete = tail.fullmatch(data) is not None
+                    return
+                if len(data) > _MOST_MEMBER:
+                    return
+                data += more
+
+    def parse(self, text: str) -> Any:
+        """Return the one feature in a member's text; None if there is not exactly one, or the text is not well-formed."""
+        try:
+            root = etree.fromstring(f"{self._before}{text}{self._after}", _PARSER)
+        except (etree.XMLSyntaxError, ValueError):
+            return None
+        features = list(root[0])
+        # A collection in a collection is not one feature.
+        if len(root) != 1 or len(features) != 1 or self._is_collection(local_name(features[0].tag)):
+            return None
+        return features[0]
+
+    def _begin(self, data: bytes) -> tuple[str, int, str, re.Pattern[bytes]] | None:
+        """Return (encoding, place of the first member, its name, what the file must end with); None if it cannot be cut."""
+        body = data.removeprefix(codecs.BOM_UTF8)
+        declared = _DECLARATION.match(body)
+        encoding = _encoding(declared[0] if declared else b"")
+        start = len(data) - len(body) + (declared.end() if declared else 0)
+        first = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?(?:member|featureMember))\s*>").search(data, start)
+        if encoding is None or first is None or b"<!DOCTYPE" in data[: first.start()]:
+            return None
+        root = _ROOT.search(data, start)
+        if root is None or root.start() >= first.start():
+            return None
+        try:
+            head = data[start : first.start()].decode(encoding)
+            name, member = root[1].decode(), first[1].decode()
+            element = etree.fromstring(f"{head}</{name}>", _PARSER)
+        except (etree.XMLSyntaxError, ValueError):
+            return None
+        if not self._is_collection(local_name(element.tag)):
+            return None
+        for child in element:
+            if local_name(child.tag) == "boundedBy":
+                self.srs_name = self.srs_name or first_srs_name(child)
+        # The root's own start tag, which declares the namespaces.
+        tag = head[head.index(f"<{name}") :]
+        tag = tag[: _end_of_tag(tag)]
+        self._before, self._after = f"{tag}<{member}>", f"</{member}></{name}>"
+        tail = re.compile(rb"\s*</" + re.escape(root[1]) + rb"\s*>\s*")
+        return encoding, first.start(), member, tail
+
+
+def _encoding(declaration: bytes) -> str | None:
+    """Return Python's name of the encoding that an XML declaration names; None if it is none that can be cut."""
+    named = _ENCODING.search(declaration)
+    try:
+        name = codecs.lookup(named[1].decode()).name if named else "utf-8"
+    except LookupError:
+        return None
+    return name if name in _ENCODINGS else None
+
+
+def _end_of_tag(text: str) -> int:
+    """Return where the start tag ends that a text begins with: at the first `>` outside quotes."""
+    quote = ""
+    for place, sign in enumerate(text):
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "\"'":
+            quote = sign
+        elif sign == ">":
+            return place + 1
+    return len(text)
+
+
+def _is_plain(piece: bytes) -> bool:
+    return len(piece.translate(None, _FORBIDDEN)) == len(piece) and b"]]>" not in piece
+
+
+def _more(file: IO[bytes], have: int) -> bytes:
+    """Return the next block, the larger the more is waiting for its end."""
+    return file.read(max(_BLOCK, have))

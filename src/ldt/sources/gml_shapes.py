@@ -1,0 +1,220 @@
+"""Features whose markup is that of one that was parsed before need not be parsed again: only their values are taken.
+
+The members of one collection are mostly alike: the same elements and attributes in the same order, only the values differ. So
+the text of a member is cut into markup and values. The first member of each markup is parsed by the XML library, with a numbered
+mark in the place of every value; where the marks come out says where the values of all members of the same markup belong.
+That is exact, not a guess: equal markup means equal structure, and whatever might not be a plain value (a reference to a
+character, a quote in a text, a comment) stays in the markup or sends the member to the parser.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from typing import Any
+
+from ldt.sources.gml_geometry import local_name
+from ldt.sources.gml_paths import Walk
+
+#: What may be a value: an attribute's in double quotes, or text that is not all space. A quote ends it.
+_VALUES = re.compile(r'(="|>(?=\s*[^\s<]))([^"<]*)')
+_REFERENCE = re.compile("&([a-z]+);|&")
+_CHARACTERS = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+#: Attributes whose values decide how the rest is read.
+_DECIDES = re.compile(r"[\s:](?:xmlns(?::[\w.-]+)?|srsName|srsDimension|axisLabels|nil)$")
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_MARK = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
+#: Markups that are remembered in one file, and values of a member that are looked at: more is not worth it.
+MOST_SHAPES = 1_000
+_MOST_VALUES = 2_000
+
+#: How a text is made of a member's values: one of them, several with fixed text between, or none.
+Pick = int | tuple[str | int, ...] | None
+
+
+class Shape:
+    """One markup, and where its values belong.
+
+    Args:
+        feature: the feature, with a mark in the place of each value that does not decide.
+        walk: a walk over it.
+        fixed: number and content of the values that do.
+        texts, attributes: numbers of the values that are text, and of those that are an attribute's.
+    """
+
+    __slots__ = (
+        "_attributes",
+        "_columns",
+        "_feature",
+        "_fixed",
+        "_keys",
+        "_leaves",
+        "_one_each",
+        "_slots",
+        "_texts",
+        "_walk",
+    )
+
+    def __init__(
+        self, feature: Any, walk: Walk, fixed: dict[int, str], texts: list[int], attributes: list[int]
+    ) -> None:
+        self._feature, self._walk, self._fixed = feature, walk, list(fixed.items())
+        self._texts, self._attributes = texts, attributes
+        self._columns = [_picks(value) for value in walk.values]
+        self._keys = list(walk.raw)
+        self._leaves = [_picks(value) for value in walk.raw.values()]
+        # The usual case: every leaf stands once, and is one value.
+        numbers = [pick for pick in self._leaves if isinstance(pick, int)]
+        self._one_each = (
+            itemgetter(*numbers) if len(numbers) == len(self._leaves) and len(numbers) > 1 else None
+        )
+        self._slots = list(_slots(feature, walk))
+
+    def fits(self, values: list[str]) -> bool:
+        """Whether the values that decide are those of this shape."""
+        return all(values[number] == value for number, value in self._fixed)
+
+    def fill(self, values: list[str]) -> tuple[Any, Walk]:
+        """Return the feature and the walk over it as they would be; both are used again for the next one."""
+        for number in self._texts:
+            values[number] = values[number].strip()
+        for number in self._attributes:
+            # XML 1.0, 3.3.3: a line break in an attribute's value is a space.
+            if "\n" in values[number] or "\t" in values[number]:
+                values[number] = values[number].replace("\n", " ").replace("\t", " ")
+        walk = self._walk
+        walk.values = [_filled(picks, values) for picks in self._columns]
+        leaves = (
+            self._one_each(values) if self._one_each else [_filled(picks, values) for picks in self._leaves]
+        )
+        walk.raw = dict(zip(self._keys, leaves, strict=True))
+        for element, attribute, number in self._slots:
+            if attribute is None:
+                element.text = values[number]
+            else:
+                element.set(attribute, values[number])
+        return self._feature, walk
+
+
+class Shapes:
+    """The shapes met in one file.
+
+    Args:
+        parse: parses the text of a member; None if there is not exactly one feature in it.
+        walk: walks over a feature.
+    """
+
+    def __init__(self, parse: Callable[[str], Any], walk: Callable[[Any], Walk]) -> None:
+        self._parse, self._walk = parse, walk
+        #: Shapes by markup; several where values that decide differ, None where it cannot be learnt.
+        self._known: dict[str, list[Shape] | None] = {}
+        self._count = 0
+
+    def recall(self, text: str) -> tuple[Any, Walk] | None:
+        """Return the feature in a member's text and the walk over it; None if that must be parsed by itself.
+
+        Args:
+            text: of characters that XML allows, lines ending in a line feed.
+        """
+        # Markup, what a value begins with, the value; and so on.
+        parts = _VALUES.split(text)
+        markup, values = "\0".join(parts[::3]) + "".join(parts[1::3]), parts[2::3]
+        if "&" in text and not _resolve(values, text):
+            return None
+        shapes = self._known.get(markup, [])
+        if shapes is None:
+            return None
+        for shape in shapes:
+            if shape.fits(values):
+                return shape.fill(values)
+        if self._count >= MOST_SHAPES or len(values) > _MOST_VALUES:
+            return None
+        self._count += 1
+        learnt = self._learn(parts)
+        self._known[markup] = None if learnt is None else [*shapes, learnt]
+        return None if learnt is None else learnt.fill(values)
+
+    def _learn(self, parts: list[str]) -> Shape | None:
+        """Return the shape of a member's text, taken apart."""
+        if any(sign in part for part in parts for sign in ("<!", "<?", _OPEN)):
+            return None
+        fixed = {i: v for i, v in enumerate(parts[2::3]) if _DECIDES.search(parts[3 * i][-60:])}
+        for _ in range(2):
+            feature = self._parse(_marked(parts, fixed))
+            if feature is None:
+                return None
+            walk = self._walk(feature)
+            more = set(_deciding(walk)) - fixed.keys()
+            if not more:
+                texts = [i for i, sign in enumerate(parts[1::3]) if sign == ">"]
+                attributes = [i for i, sign in enumerate(parts[1::3]) if sign != ">"]
+                return Shape(feature, walk, fixed, texts, attributes)
+            fixed |= {number: parts[3 * number + 2] for number in more}
+        return None
+
+
+def _resolve(values: list[str], text: str) -> bool:
+    """Put characters in the place of what refers to them; False if not all are of the five that XML knows, or stand in markup."""
+    count = 0
+    for number, value in enumerate(values):
+        if "&" in value:
+            found = _REFERENCE.findall(value)
+            if not all(name in _CHARACTERS for name in found):
+                return False
+            count += len(found)
+            values[number] = _REFERENCE.sub(lambda match: _CHARACTERS[match[1]], value)
+    return count == text.count("&")
+
+
+def _marked(parts: list[str], fixed: dict[int, str]) -> str:
+    """Return a member's text with a mark in the place of each value that is not fixed."""
+    whole = list(parts)
+    for number in range(len(parts) // 3):
+        if number not in fixed:
+            whole[3 * number + 2] = f"{_OPEN}{number}{_CLOSE}"
+    return "".join(whole)
+
+
+def _deciding(walk: Walk) -> Iterator[int]:
+    """Yield the numbers of the values that decide how a geometry is read: all its attributes but its id."""
+    for found in walk.geometries:
+        for element in found.element.iter():
+            for name, value in element.items():
+                if local_name(name) != "id":
+                    yield from map(int, _MARK.findall(value))
+
+
+def _slots(feature: Any, walk: Walk) -> Iterator[tuple[Any, str | None, int]]:
+    """Yield (element, attribute or None for its text, number of the value): what is read off the feature itself."""
+    for name, value in feature.items():
+        if (mark := _MARK.fullmatch(value)) and local_name(name) in {"id", "fid"}:
+            yield feature, name, int(mark[1])
+    for found in walk.geometries:
+        for element in found.element.iter():
+            if mark := _MARK.fullmatch((element.text or "").strip()):
+                yield element, None, int(mark[1])
+
+
+def _picks(value: Any) -> Pick | list[Pick]:
+    return [_pick(v) for v in value] if isinstance(value, list) else _pick(value)
+
+
+def _pick(value: str | None) -> Pick:
+    """Return how a text with marks is made of values."""
+    if value is None:
+        return None
+    cut = _MARK.split(value)
+    if len(cut) == 3 and not cut[0] and not cut[2]:
+        return int(cut[1])
+    return tuple(int(part) if place % 2 else part for place, part in enumerate(cut))
+
+
+def _filled(picks: Pick | list[Pick], values: list[str]) -> Any:
+    if isinstance(picks, int):
+        return values[picks]
+    if picks is None:
+        return None
+    if isinstance(picks, list):
+        return [_filled(pick, values) for pick in picks]
+    return "".join(values[part] if isinstance(part, int) else part for part in picks)
