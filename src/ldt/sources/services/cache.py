@@ -34,6 +34,7 @@ class Kept:
     etag: str | None
     last_modified: str | None
     confirmed: str
+    headers: dict[str, str]
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from ldt.errors import ServiceError
 from ldt.sources.resource import MEDIA_TYPES
 from ldt.sources.services.http import Answer, Client
+from ldt.sources.services.paging import as_page
 from ldt.sources.services.probing import Learnt, probed
 from ldt.sources.services.service import Page, Probe, Query, Service
 
@@ -53,7 +54,7 @@ class Download:
             service.url, params=service.parameters, headers=service.headers, suffix=suffix or ".bin"
         )
         check_page(answer, suffix)
-        yield page(answer)
+        yield as_page(answer)
 
     def probe(self, service: Service, client: Client) -> Probe:
         """Ask for the head of the file."""
@@ -88,11 +89,6 @@ def suffix_of(url: str) -> str:
 def suffix_for(content_type: str) -> str:
     """Return the suffix of files of a media type; empty if it tells none."""
     return _SUFFIXES.get(content_type.partition(";")[0].strip().lower(), "")
-
-
-def page(answer: Answer, records: int | None = None) -> Page:
-    """Return an answer as a page."""
-    return Page(answer.path, answer.url, answer.digest, records, answer.fetched, answer.cached)
 
 
 def _offered(service: Service, client: Client) -> str:

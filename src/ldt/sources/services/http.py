@@ -11,9 +11,9 @@ import errno
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -34,6 +34,8 @@ USER_AGENT = f"ldt/{__version__} (local digital twin; reads open environmental d
 #: Answers after which asking again may help.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MAX_REDIRECTS = 10
+#: Headers that are kept with an answer.
+_KEPT_HEADERS = ("link", "ngsild-results-count", "content-range", "content-crs", "content-disposition")
 #: The longest that a service may ask us to wait, in seconds; what asks for more is told to the user.
 _MAX_WAIT = 120.0
 #: How much of an answer that tells of an error is read.
@@ -45,7 +47,10 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, its bytes in a file. `cached` says that the service confirmed the bytes that were already there."""
+    """One answer, its bytes in a file. `cached` says that the service confirmed the bytes that were already there.
+
+    `headers` are those that paging needs, by lower-case name: links and counts.
+    """
 
     path: Path
     url: str
@@ -54,6 +59,11 @@ class Answer:
     digest: str
     fetched: datetime
     cached: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def content(self) -> bytes:
+        """Return the bytes, for answers that are small."""
+        return self.path.read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,7 @@ class Client:
         attempts: how often a request is made before it has failed.
         patience: seconds before the second attempt; they double from one to the next.
         offline: answer from the cache alone.
+        told: is called with every answer, to show how far the work is.
     """
 
     def __init__(
@@ -109,12 +120,14 @@ class Client:
         attempts: int = 5,
         patience: float = 1.0,
         offline: bool = False,
+        told: Callable[[Answer], None] | None = None,
     ) -> None:
         self._cache = Cache(cache)
         self._rate = rate
         self._attempts = attempts
         self._patience = patience
         self._offline = offline
+        self._told = told
         self._hidden = Hidden()
         self._next: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -165,8 +178,12 @@ class Client:
                     where=self.shown(str(asked.url)),
                     remedy="run it once without --offline",
                 )
-            return self._answer(known, cached=True)
-        return self._patiently(asked, known)
+            answer = self._answer(known, cached=True)
+        else:
+            answer = self._patiently(asked, known)
+        if self._told:
+            self._told(answer)
+        return answer
 
     def look(
         self,
@@ -266,6 +283,7 @@ class Client:
                     "content_type": response.headers.get("Content-Type", ""),
                     "etag": response.headers.get("ETag") or (part.validator if resumes else None),
                     "last_modified": response.headers.get("Last-Modified"),
+                    "headers": {n: self.shown(v) for n in _KEPT_HEADERS if (v := response.headers.get(n))},
                 }
                 kept = self._cache.keep(asked.key, part, asked.suffix, answer)
             same = known is not None and (known.digest, known.suffix) == (kept.digest, kept.suffix)
@@ -419,7 +437,14 @@ class Client:
     def _answer(self, kept: Kept, *, cached: bool) -> Answer:
         fetched = datetime.fromisoformat(kept.confirmed)
         return Answer(
-            self._cache.body(kept), kept.url, kept.status, kept.content_type, kept.digest, fetched, cached
+            self._cache.body(kept),
+            kept.url,
+            kept.status,
+            kept.content_type,
+            kept.digest,
+            fetched,
+            cached,
+            kept.headers,
         )
 
 

@@ -10,6 +10,12 @@ from ldt.sources.services.service import ServiceProtocol
 #: Name in a recipe → module of this package, whose `PROTOCOL` is what speaks it. Imported when it is asked for.
 _MODULES = {
     "http": "download",
+    "wfs": "wfs",
+    "ogcapi": "ogcapi",
+    "arcgis": "arcgis",
+    "csw": "csw",
+    "sensorthings": "sensorthings",
+    "ngsild": "ngsild",
 }
 
 

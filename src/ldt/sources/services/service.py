@@ -56,11 +56,13 @@ class Query:
     Attributes:
         bbox: (west, south, east, north) in degrees, EPSG:4326; None for everything.
         begin, end: period of observations, half open; None where it has no bound.
+        reader: the reader that will read the answers; decides between the formats that a service offers.
     """
 
     bbox: tuple[float, float, float, float] | None = None
     begin: datetime | None = None
     end: datetime | None = None
+    reader: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
