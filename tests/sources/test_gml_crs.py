@@ -6,7 +6,7 @@ import pytest
 from pyproj import CRS
 
 from ldt.axis import AxisOrder
-from ldt.sources.gml_crs import parse_srs_name
+from ldt.sources.gml_crs import parse_srs_name, with_labels
 
 XY, YX, UNKNOWN = AxisOrder.XY, AxisOrder.YX, AxisOrder.UNKNOWN
 
@@ -16,7 +16,41 @@ XY, YX, UNKNOWN = AxisOrder.XY, AxisOrder.YX, AxisOrder.UNKNOWN
     [
         ("urn:ogc:def:crs:EPSG::4258", "EPSG:4258", YX),
         ("urn:ogc:def:crs:EPSG:6.9:4258", "EPSG:4258", YX),
-        ("urn:x-ogc:def:crs:EPSG:4326", None, None),
+        ("urn:x-ogc:def:crs:EPSG:4326", "EPSG:4326", YX),
+        ("urn:x-ogc:def:crs:EPSG:6.11.2:4326", "EPSG:4326", YX),
+        ("urn:ogc:def:crs:EPSG:25833", "EPSG:25833", XY),
+        ("urn:opengis:def:crs:EPSG::4326", "EPSG:4326", YX),
+        ("urn:EPSG:geographicCRS:4326", "EPSG:4326", YX),
+        ("urn:EPSG:projectedCRS:25832", "EPSG:25832", XY),
+        ("urn:ogc:def:crs:OGC:2:84", "OGC:CRS84", XY),
+        ("urn:ogc:def:crs:OGC::CRS84", "OGC:CRS84", XY),
+        ("http://www.opengis.net/def/crs/OGC/0/CRS84h", "OGC:CRS84", XY),
+        ("http://opengis.net/def/crs/EPSG/0/25832", "EPSG:25832", XY),
+        ("http://www.opengis.net/def/crs/EPSG/4258", "EPSG:4258", YX),
+        ("http://www.opengis.net/gml/srs/epsg.xml#25832", "EPSG:25832", XY),
+        ("EPSG::25832", "EPSG:25832", XY),
+        ("EPSG:6.9:4258", "EPSG:4258", UNKNOWN),
+        ("25832", "EPSG:25832", XY),
+        ("4326", "EPSG:4326", UNKNOWN),
+        ("SRID=25832", "EPSG:25832", XY),
+        ("SRID=4326;", "EPSG:4326", UNKNOWN),
+        ("https://epsg.io/25832", "EPSG:25832", XY),
+        ("http://spatialreference.org/ref/epsg/4326/", "EPSG:4326", UNKNOWN),
+        ("EPSG:900913", "EPSG:3857", XY),
+        ("urn:ogc:def:crs:EPSG::102100", "EPSG:3857", XY),
+        ("EPSG:102025", "ESRI:102025", XY),
+        ("ESRI:102013", "ESRI:102013", XY),
+        ("EPSG:27582", "EPSG:27582", XY),  # deprecated
+        ("urn:ogc:def:crs:EPSG::3044", "EPSG:3044", YX),
+        ("urn:ogc:def:crs:EPSG::5555", "EPSG:25832", XY),  # with heights
+        ("urn:ogc:def:crs,crs:EPSG:6.12:3068,crs:EPSG:6.12:5783", "EPSG:3068", YX),
+        ("urn:adv:crs:DE_DHDN_3GK3_HE100*DE_DHHN92_NH", "EPSG:31467", XY),
+        ("urn:adv:crs:DE_RD-83_3GK5", "EPSG:3399", XY),
+        ("urn:adv:crs:DE_42-83_3GK4", "EPSG:2398", XY),
+        ("urn:adv:crs:DE_PD-83_3GK4", "EPSG:3397", XY),
+        ("urn:adv:crs:ETRS89_Lat-Lon-h", "EPSG:4258", YX),
+        ("12", None, None),
+        ("http://www.opengis.net/def/crs-compound?1=http://www.opengis.net/def/crs-compound", None, None),
         ("urn:x-ogc:def:crs:EPSG::4326", "EPSG:4326", YX),
         ("URN:OGC:DEF:CRS:EPSG::25832", "EPSG:25832", XY),
         ("urn:ogc:def:crs:EPSG::3035", "EPSG:3035", YX),
@@ -62,3 +96,22 @@ def test_notations(text: str, code: str | None, order: AxisOrder | None) -> None
         got.projjson
     ) == CRS(code)
     assert got.text == text.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "order"),
+    [
+        ("EPSG:4258", "Lat Long", YX),
+        ("EPSG:4258", "Lon,Lat", XY),
+        ("EPSG:4258", "x y", UNKNOWN),
+        ("EPSG:4258", "", UNKNOWN),
+        ("EPSG:4258", None, UNKNOWN),
+        ("EPSG:3035", "Northing Easting", YX),
+        ("EPSG:25832", "N E", XY),  # the CRS itself leaves no doubt
+        ("urn:ogc:def:crs:EPSG::4258", "Long Lat", YX),
+    ],
+)
+def test_axis_labels(text: str, labels: str | None, order: AxisOrder) -> None:
+    crs = parse_srs_name(text)
+    assert crs is not None
+    assert with_labels(crs, labels).order is order
