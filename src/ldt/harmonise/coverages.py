@@ -130,6 +130,8 @@ class CoverageHarmoniser:
             quality["absent"] = absent
         if times.note:
             quality["time"] = times.note
+        if method := [note for note in dict.fromkeys(x.note for x in layers.values()) if note]:
+            quality["method"] = "; ".join(method)
 
         def read(number: int, step: int, start: int, stop: int) -> NDArray[Any]:
             band = bands[number]
@@ -142,7 +144,7 @@ class CoverageHarmoniser:
             time_first=times.first,
             time_last=times.last,
             times=times.steps,
-            averaging=self._mapping.averaging if times.steps else None,
+            averaging=times.averaging,
             footprint=shapely.to_wkb(outline),
             read=read,
             quality=quality,

@@ -213,7 +213,9 @@ class CoverageMapping(_Strict):
         period_pattern: regular expression whose first group, in the name of the file, is that period; `period` where it is not there.
             With a group named `last`, the period reaches from the beginning of the first to the end of the last (`2015`, `2018`).
             Years may have two digits (`06`, `90`).
-        averaging: ISO 8601 duration that one step of a time axis stands for (`P1D`).
+        averaging: ISO 8601 duration that one step of a time axis stands for (`P1D`); not needed where the file states the bounds
+            of its steps, or that its values are those of instants.
+        stamp: what the times of a file without such bounds are: the beginning of each step, or its `end` (sums of reanalyses).
         zone: zone of a naive time axis (`UTC`, `+01:00`).
     """
 
@@ -222,6 +224,7 @@ class CoverageMapping(_Strict):
     period: str | None = None
     period_pattern: str | None = None
     averaging: str | None = None
+    stamp: Literal["begin", "end"] = "begin"
     zone: str | None = None
 
 

@@ -26,7 +26,7 @@ from ldt.axis import AxisOrder
 from ldt.errors import HostileSource, SourceError
 from ldt.settings import settings
 from ldt.sources.batches import Options, check_options, declare
-from ldt.sources.judge import judge
+from ldt.sources.judge import Extent, judge
 from ldt.sources.resource import magic, raster_side
 from ldt.sources.source import DeclaredCrs, Description, Layer, LayerDescription, Raster, Transform
 
@@ -84,13 +84,14 @@ def _words(layer: Layer) -> str:
 
 
 @contextmanager
-def gdal(path: Path, driver: str, name: str | None = None) -> Iterator[Any]:
+def gdal(path: Path, driver: str, name: str | None = None, **config: str) -> Iterator[Any]:
     """Open a file with one of GDAL's drivers, without side files, and refuse blocks that memory is not made for.
 
     Args:
         path: the file.
         driver: GDAL's name of the driver.
         name: what GDAL calls it, where that is not its path (a variable of a cube).
+        config: GDAL's configuration while it is opened.
 
     Raises:
         SourceError: it cannot be read.
@@ -98,7 +99,7 @@ def gdal(path: Path, driver: str, name: str | None = None) -> Iterator[Any]:
     """
     with (
         gdal_errors(path),
-        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_PAM_ENABLED="NO"),
+        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_PAM_ENABLED="NO", **config),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # that is judged by harmonising
@@ -153,18 +154,20 @@ def check_cells(path: Path, cells: int, dtype: str) -> None:
 ReadSteps = Callable[[range, int, int, int, int], NDArray[Any]]
 
 
-def by_step(path: Path, dtype: str, steps: int, read_steps: ReadSteps) -> Callable[..., NDArray[Any]]:
+def by_step(
+    path: Path, dtype: str, steps: int, read_steps: ReadSteps, *, each: int = 1
+) -> Callable[..., NDArray[Any]]:
     """Return the function that reads windows of one step (see :class:`~ldt.sources.source.Layer`).
 
     Small windows are read for many steps at once, and kept until another is asked for: opening a window or unpacking a chunk for
-    each of a year's days would take a hundred times longer.
+    each of a year's days would take a hundred times longer. `each` is how many windows of the file one step is made of.
     """
     # Neither GDAL nor Zarr is asked from two threads at once; loading is done in another one than harmonising.
     lock = threading.Lock()
     held: dict[tuple[int, ...], NDArray[Any]] = {}
 
     def read(step: int, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
-        size = (bottom - top) * (right - left)
+        size = (bottom - top) * (right - left) * each
         check_cells(path, size, dtype)
         group = max(1, _GROUP_CELLS // max(1, size))
         first = step - step % group
@@ -258,16 +261,19 @@ def describe_layer(name: str, layer: Layer) -> LayerDescription:
     )
     if layer.problem:
         told.problems = [layer.problem]
-        return told
+    if layer.note:
+        told.cells["method"] = layer.note
     if layer.transform is None:
-        told.problems = ["its cells do not lie on a regular grid"]
-        return told
-    _, b, _, d, _, _ = layer.transform
-    told.cells["size"] = [layer.transform[0], layer.transform[4]]
-    if b or d:
-        told.problems = ["its grid is rotated"]
+        told.problems.append("its cells do not lie on a regular grid")
     else:
-        told.extent, told.problems = judge(layer.crs, bounds(layer))
+        _, b, _, d, _, _ = layer.transform
+        told.cells["size"] = [layer.transform[0], layer.transform[4]]
+        if b or d:
+            told.problems.append("its grid is rotated")
+        else:
+            told.extent, found = judge(layer.crs, bounds(layer))
+            told.extent = _from_greenwich(told.extent)
+            told.problems += found
     if layer.time:
         told.cells["time"] = {
             "steps": len(layer.time.values),
@@ -276,6 +282,16 @@ def describe_layer(name: str, layer: Layer) -> LayerDescription:
             "last": layer.time.values[-1],
         }
     return told
+
+
+def _from_greenwich(extent: Extent | None) -> Extent | None:
+    """Return an extent with longitudes from -180 to 180; one over the antimeridian has its west east of its east (RFC 7946, 5.2)."""
+    if extent is None or extent[2] <= 180:
+        return extent
+    west, south, east, north = extent
+    if east - west > 359.999:
+        return -180.0, south, 180.0, north
+    return (west if west <= 180 else west - 360), south, east - 360, north
 
 
 def bounds(layer: Layer) -> tuple[float, float, float, float]:
