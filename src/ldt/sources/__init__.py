@@ -22,6 +22,7 @@ from ldt.sources.cube import CubeReader
 from ldt.sources.describe import describe
 from ldt.sources.gml import GmlReader
 from ldt.sources.json_records import JsonReader
+from ldt.sources.om import OmReader
 from ldt.sources.parquet import ParquetReader
 from ldt.sources.raster import RasterReader as GdalRasterReader
 from ldt.sources.resource import Resource, open_resources
@@ -50,6 +51,7 @@ _RECORDS: dict[str, Reader] = {
     "table": TableReader(),
     "json": JsonReader(),
     "parquet": ParquetReader(),
+    "om": OmReader(),
 }
 _CELLS: dict[str, RasterReader] = {"raster": GdalRasterReader(), "cube": CubeReader()}
 #: The readers, by the name that a recipe gives.

@@ -43,7 +43,6 @@ _GEOJSON = frozenset(
 _LARGE = 64 * 1024**2
 #: Files that are recognised and not read; longest signature first.
 _OTHER = (
-    (b"GRIB", "GRIB, which is not read yet: make it NetCDF"),
     (b"PK", "an archive within an archive"),
 )
 #: Root elements of XML that GDAL reads.
@@ -125,7 +124,7 @@ def _reader(path: Path) -> Reader | RasterReader | Document:
             raise SourceError(f"is {what}", where=path.name, remedy=_SEE)
     if head.startswith(TIFF) or re.match(rb"\s*ncols\s+\d", head, re.IGNORECASE):
         return GdalRasterReader()
-    if head.startswith((b"CDF", b"\x89HDF")):
+    if head.startswith((b"CDF", b"\x89HDF", b"GRIB")):
         return CubeReader()
     if head.startswith(b"PAR1"):
         return ParquetReader()
@@ -149,7 +148,9 @@ def _of_text(path: Path, text: bytes) -> Reader | Document:
 
 
 def _of_xml(path: Path) -> Reader:
-    return VectorReader() if xml_root(path) in _GDAL_XML else GmlReader()
+    if xml_root(path) in _GDAL_XML:
+        return VectorReader()
+    return OmReader() if holds_observations(path) else GmlReader()
 
 
 def _side(path: Path) -> Document:

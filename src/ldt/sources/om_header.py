@@ -1,0 +1,337 @@
+"""What an observation says of all its values: who observed what, where and when; and its parameters.
+
+Observations and Measurements 1.0 and 2.0 and INSPIRE's specialised observations are one here: elements are known by local names.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import shapely
+
+from ldt.sources.gml_crs import parse_srs_name
+from ldt.sources.gml_geometry import GmlGeometryError, geometry_wkb, is_geometry, local_name
+from ldt.sources.gml_paths import FoundGeometry, Place, Walk, first_srs_name, parse_path
+from ldt.sources.om_values import child, href, instant, path, tail, text_of
+from ldt.sources.source import DeclaredCrs
+
+_TIME = "phenomenonTime|samplingTime"
+_PATHS = {
+    "identifier": "identifier",
+    "type": "type/@href",
+    "begin": f"{_TIME}/TimePeriod/beginPosition",
+    "begin_": f"{_TIME}/TimePeriod/begin/TimeInstant/timePosition",
+    "end": f"{_TIME}/TimePeriod/endPosition",
+    "end_": f"{_TIME}/TimePeriod/end/TimeInstant/timePosition",
+    "instant": f"{_TIME}/TimeInstant/timePosition",
+    "time_id": f"{_TIME}/TimePeriod|TimeInstant/@id",
+    "time_ref": f"{_TIME}/@href",
+    "result_time": "resultTime/TimeInstant/timePosition",
+    "result_ref": "resultTime/@href",
+    "procedure": "procedure/@href",
+    "procedure_": "procedure/*/identifier",
+    "procedure_id": "procedure/*/@id",
+    "procedure_name": "procedure/@title",
+    "observed_property": "observedProperty/@href",
+    "observed_property_": "observedProperty/*/identifier",
+    "observed_property_id": "observedProperty/*/@id",
+    "observed_property_name": "observedProperty/@title",
+    "observed_property_name_": "observedProperty/*/name",
+    "feature": "featureOfInterest/@href",
+    "feature_name": "featureOfInterest/@title",
+    "quality": "resultQuality/@href",
+    "zone": "featureOfInterest/*/timeZone/TimeZone/zoneOffset",
+}
+_NAMES = list(_PATHS)
+_PARSED = [parse_path(p) for p in _PATHS.values()]
+_PLACES: dict[str, Place] = {}
+#: Times and features that observations of a document name by `#id` are kept, as many as this.
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A feature of interest.
+
+    Attributes:
+        id: its identifier, else the id within the document.
+        wkb: its geometry, coordinates as they stand; None where there is none that can be read.
+    """
+
+    id: str | None = None
+    name: str | None = None
+    wkb: bytes | None = None
+    crs: DeclaredCrs | None = None
+
+
+@dataclass(slots=True)
+class Header:
+    """What an observation says of all its values. Texts are as written; times in one notation."""
+
+    observation_id: str | None
+    observation_type: str
+    procedure: str | None
+    procedure_name: str | None
+    observed_property: str | None
+    observed_property_name: str | None
+    feature: Feature
+    features: dict[str, Feature]
+    offering: str | None
+    namespace: str | None
+    begin: str | None
+    end: str | None
+    result_time: str | None
+    quality: str | None
+    sampling_point: str | None
+    station: str | None
+    parameters: str | None
+    zone: str | None
+    raw: str
+
+
+@dataclass(slots=True)
+class Context:
+    """What stands in a document outside its observations, or was said by one before.
+
+    Attributes:
+        namespace: of the header of an e-reporting delivery.
+        offering: of an insertion.
+        times, features: by id, for references within the document.
+    """
+
+    namespace: str | None = None
+    offering: str | None = None
+    times: OrderedDict[str, tuple[str | None, str | None]] = field(default_factory=OrderedDict)
+    features: OrderedDict[str, Feature] = field(default_factory=OrderedDict)
+
+
+def header(observation: Any, context: Context) -> Header:
+    """Return the header of an observation. Its result must not be in the element; what it says by id is remembered.
+
+    Raises:
+        TooDeepError: it is nested deeper than any observation is.
+    """
+    place = _PLACES.setdefault(observation.tag, Place((), _PARSED, None, observation.tag))
+    walk = Walk(observation, place, _PARSED)
+    said = dict(zip(_NAMES, walk.values, strict=True))
+    zone = said["zone"]
+    begin, end = _phenomenon(said, zone, context)
+    inline = _features(observation, walk, context)
+    feature = _of_interest(said, inline, context)
+    if feature.wkb is None and (sampling := _sampling_geometry(walk)) is not None:
+        feature = Feature(feature.id, feature.name, *sampling)
+    parameters = _parameters(observation)
+    return Header(
+        observation_id=said["identifier"] or _id(observation),
+        observation_type=tail_of(said["type"]) or local_name(observation.tag),
+        procedure=said["procedure"] or said["procedure_"] or said["procedure_id"],
+        procedure_name=said["procedure_name"],
+        observed_property=said["observed_property"]
+        or said["observed_property_"]
+        or said["observed_property_id"],
+        observed_property_name=said["observed_property_name"] or said["observed_property_name_"],
+        feature=feature,
+        features=inline,
+        offering=_parameter(parameters, "offering") or context.offering,
+        namespace=context.namespace,
+        begin=begin,
+        end=end,
+        result_time=_result_time(said, zone, context),
+        quality=said["quality"],
+        sampling_point=_parameter(parameters, "samplingpoint", "aqdsamplingpoint"),
+        station=_parameter(parameters, "station", "aqdstation", "monitoringstation"),
+        parameters=orjson.dumps(parameters).decode() if parameters else None,
+        zone=zone,
+        raw=orjson.dumps(walk.raw).decode(),
+    )
+
+
+def tail_of(name: str | None) -> str | None:
+    """Return the last part of an address, as it is written."""
+    return name.strip().rstrip("/").replace("#", "/").rsplit("/", 1)[-1] or None if name else None
+
+
+# Time -----------------------------------------------------------------------------------------------------------------
+
+
+def _phenomenon(said: dict[str, Any], zone: str | None, context: Context) -> tuple[str | None, str | None]:
+    begin = instant(said["begin"] or said["begin_"] or said["instant"], zone)
+    end = instant(said["end"] or said["end_"] or said["instant"], zone)
+    if begin is None and end is None:
+        return context.times.get((said["time_ref"] or "").removeprefix("#"), (None, None))
+    if said["time_id"]:
+        _remember(context.times, said["time_id"], (begin, end))
+    return begin, end
+
+
+def _result_time(said: dict[str, Any], zone: str | None, context: Context) -> str | None:
+    if said["result_time"]:
+        return instant(said["result_time"], zone)
+    begin, end = context.times.get((said["result_ref"] or "").removeprefix("#"), (None, None))
+    return end or begin
+
+
+# Feature of interest --------------------------------------------------------------------------------------------------
+
+
+def _features(observation: Any, walk: Walk, context: Context) -> dict[str, Feature]:
+    """Return the features of interest that the observation holds, by every name that a reference may use."""
+    holder = child(observation, "featureOfInterest")
+    if holder is None:
+        return {}
+    shapes = {_owner(f.element, holder): f for f in reversed(walk.geometries) if _within(f.element, holder)}
+    found: dict[str, Feature] = {}
+    for element in holder.iter():
+        own = _id(element)
+        if element is holder or is_geometry(element.tag) or not (own or element.getparent() is holder):
+            continue
+        if element not in shapes and element.getparent() is not holder:
+            continue
+        name = text_of(child(element, "name"))
+        identifier = text_of(child(element, "identifier")) or _inspire_id(element)
+        feature = Feature(identifier or own, name, *_located(shapes.get(element), walk))
+        for known in filter(None, (own, identifier, name)):
+            found.setdefault(known, feature)
+        if own:
+            _remember(context.features, own, feature)
+        if not (own or identifier or name):
+            found.setdefault("", feature)
+    return found
+
+
+def _of_interest(said: dict[str, Any], inline: dict[str, Feature], context: Context) -> Feature:
+    reference = said["feature"]
+    if reference:
+        known = context.features.get(reference.removeprefix("#")) if reference.startswith("#") else None
+        known = known or Feature(reference)
+        return Feature(known.id, said["feature_name"] or known.name, known.wkb, known.crs)
+    different = list({id(f): f for f in inline.values()}.values())
+    placed = [f for f in different if f.wkb is not None]
+    if len(placed) == 1 or len(different) == 1:
+        return placed[0] if placed else different[0]
+    return Feature()
+
+
+def _inspire_id(element: Any) -> str | None:
+    return text_of(path(element, "inspireId", "Identifier", "localId"))
+
+
+def _owner(element: Any, holder: Any) -> Any:
+    """Return the feature that a geometry belongs to: the nearest one around it that has an id, or stands in the property."""
+    above = element.getparent()
+    while above.getparent() is not holder and not _id(above):
+        above = above.getparent()
+    return above
+
+
+def _within(element: Any, holder: Any) -> bool:
+    return any(above is holder for above in element.iterancestors())
+
+
+def _sampling_geometry(walk: Walk) -> tuple[bytes | None, DeclaredCrs | None] | None:
+    """Return the geometry that a parameter gives (O&M 2.0, `samplingGeometry`)."""
+    found = next((f for f in walk.geometries if f.place.path[:1] == ("parameter",)), None)
+    return _located(found, walk) if found is not None else None
+
+
+def _located(found: FoundGeometry | None, walk: Walk) -> tuple[bytes | None, DeclaredCrs | None]:
+    """Return the geometry of a feature and its CRS; why it cannot be read is told in the raw leaves."""
+    if found is None:
+        return None, None
+    name = found.srs_name or first_srs_name(found.element) or walk.envelope_srs
+    try:
+        wkb = _wkb(found)
+    except GmlGeometryError as e:
+        walk.raw[f"{'/'.join(found.place.path)}/@problem"] = str(e)
+        return None, None
+    return wkb, parse_srs_name(name) if name else None
+
+
+def _wkb(found: FoundGeometry) -> bytes | None:
+    dimension = found.dimension
+    try:
+        wkb = geometry_wkb(found.element, dimension)
+    except GmlGeometryError:
+        wkb = _from_coordinates(found.element)
+        if wkb is None:
+            raise
+    return _flat(wkb) if wkb is not None else None
+
+
+def _from_coordinates(element: Any) -> bytes | None:
+    """Return the geometry of a profile whose `posList` numbers its depths and whose `coordinates` are parted by blanks only."""
+    text = text_of(child(element, "coordinates"))
+    stated = element.get("srsDimension") or "2"
+    if text is None or "," in text or stated not in {"2", "3"}:
+        return None
+    try:
+        numbers = [float(t) for t in text.split()]
+    except ValueError:
+        return None
+    step = int(stated)
+    if not numbers or len(numbers) % step:
+        return None
+    pairs = [tuple(numbers[i : i + 2]) for i in range(0, len(numbers), step)]
+    found: bytes = shapely.to_wkb(shapely.LineString(pairs) if len(pairs) > 1 else shapely.Point(pairs[0]))
+    return found
+
+
+def _flat(wkb: bytes) -> bytes:
+    """Return a point for a vertical line, all of whose positions are one in the plane."""
+    geometry = shapely.from_wkb(wkb)
+    if geometry.geom_type == "LineString" and len({*geometry.coords}) == 1:
+        upright: bytes = shapely.to_wkb(shapely.Point(geometry.coords[0]))
+        return upright
+    return wkb
+
+
+# Parameters -----------------------------------------------------------------------------------------------------------
+
+
+def _parameters(observation: Any) -> dict[str, Any]:
+    """Return the named values of an observation by the last part of their names; repeated ones as lists."""
+    found: dict[str, Any] = {}
+    for holder in observation:
+        named = child(holder, "NamedValue") if local_name(holder.tag) == "parameter" else None
+        name, value = (child(named, "name"), child(named, "value")) if named is not None else (None, None)
+        if name is None or value is None or any(is_geometry(below.tag) for below in value):
+            continue
+        title = name.get("{http://www.w3.org/1999/xlink}title")
+        key = tail_of(href(name)) or text_of(name) or title
+        text = href(value) or " ".join(t.strip() for t in value.itertext() if t.strip())
+        if not key or not text:
+            continue
+        if key in found:
+            before = found[key] if isinstance(found[key], list) else [found[key]]
+            found[key] = [*before, text]
+        else:
+            found[key] = text
+    return found
+
+
+def _parameter(parameters: dict[str, Any], *names: str) -> str | None:
+    for key, value in parameters.items():
+        if tail(key) in names:
+            return str(value[0] if isinstance(value, list) else value)
+    return None
+
+
+def _id(element: Any) -> str | None:
+    return next(
+        (
+            str(v)
+            for k, v in element.items()
+            if k.startswith("{http://www.opengis.net/gml") and local_name(k) == "id"
+        ),
+        None,
+    )
+
+
+def _remember(known: OrderedDict[str, Any], name: str, what: Any) -> None:
+    known[name] = what
+    known.move_to_end(name)
+    if len(known) > _REMEMBERED:
+        known.popitem(last=False)
