@@ -141,7 +141,8 @@ class Raster:
 class LayerDescription:
     """What `ldt inspect` tells of one layer. `extent` is (west, south, east, north) in degrees, where it can be told.
 
-    `cells` tells of the cells of a raster: width, height, size of a cell, what means that there is none, time axis.
+    `cells` tells of the cells of a raster: width, height, size of a cell, what means that there is none, time axis. `schema` is the short name and
+    version of the application schema (`ps 4.0`) and `namespace` its namespace, of a layer in XML.
     """
 
     name: str
@@ -152,6 +153,8 @@ class LayerDescription:
     extent: tuple[float, float, float, float] | None = None
     problems: list[str] = field(default_factory=list)
     cells: dict[str, Any] = field(default_factory=dict)
+    schema: str | None = None
+    namespace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
