@@ -30,6 +30,23 @@ MICRO_SIGN, GREEK_MU = "\u00b5", "\u03bc"
         ("ha", "har"),
         ("%", "%"),
         ("ppb", "[ppb]"),
+        # UDUNITS, as CF files and ecCodes' tables write them.
+        ("m s-1", "m/s"),
+        ("m s**-1", "m/s"),
+        ("kg m-2 s-1", "kg/m2/s"),
+        ("kg m**-2 s**-1", "kg/m2/s"),
+        ("µg m-3", "ug/m3"),
+        ("µg / m3", "ug/m3"),
+        ("W m**-2", "W/m2"),
+        ("m**2 s**-2", "m2/s2"),
+        ("kg kg**-1", "kg/kg"),
+        ("mm day-1", "mm/d"),
+        ("degrees_C", "Cel"),
+        ("kelvin", "K"),
+        ("millibars", "mbar"),
+        ("Numeric", "1"),
+        ("(0 - 1)", "1"),
+        ("degrees", "deg"),
     ],
 )
 def test_notations_of_the_field_are_read(given: str, code: str) -> None:
@@ -66,6 +83,10 @@ def test_the_recipe_says_what_an_unknown_notation_means() -> None:
         ("kW.h", "MJ", 1.0, 3.6),
         ("[ppm]", "[ppb]", 2.0, 2000.0),
         ("L/s", "m3/h", 1.0, 3.6),
+        ("m s-1", "km/h", 10.0, 36.0),
+        ("kg m-3", "ug/m3", 2e-8, 20.0),
+        ("millibars", "hPa", 1013.0, 1013.0),
+        ("(0 - 1)", "%", 0.25, 25.0),
     ],
 )
 def test_conversions(source: str, target: str, value: float, expected: float) -> None:

@@ -56,9 +56,20 @@ _NOTATIONS = {
     "°C": "Cel", "degC": "Cel", "ºC": "Cel", "°": "deg", "ha": "har", "ppm": "[ppm]", "ppb": "[ppb]", "Wh": "W.h",
     "kWh": "kW.h", "MWh": "MW.h", "GWh": "GW.h", "percent": "%",
 }  # fmt: skip
+#: Words of UDUNITS (which the CF Conventions use) and of ecCodes' tables that no symbol of UCUM is written like → UCUM.
+_WORDS = {
+    "kelvin": "K", "degK": "K", "deg_K": "K", "celsius": "Cel", "degree_Celsius": "Cel", "degrees_Celsius": "Cel", "degree_C": "Cel",
+    "degrees_C": "Cel", "deg_C": "Cel", "degree": "deg", "degrees": "deg", "radian": "rad", "radians": "rad", "metre": "m", "metres": "m",
+    "meter": "m", "meters": "m", "second": "s", "seconds": "s", "sec": "s", "minute": "min", "minutes": "min", "hour": "h", "hours": "h",
+    "hr": "h", "day": "d", "days": "d", "year": "a", "years": "a", "pascal": "Pa", "pascals": "Pa", "hectopascal": "hPa",
+    "hectopascals": "hPa", "millibar": "mbar", "millibars": "mbar", "mb": "mbar", "watt": "W", "joule": "J", "fraction": "1",
+    "dimensionless": "1", "Numeric": "1", "numeric": "1", "Proportion": "1", "proportion": "1", "(0-1)": "1", "0-1": "1", "-": "1",
+}  # fmt: skip
 _TYPOGRAPHY = str.maketrans(
     {"µ": "u", "μ": "u", "²": "2", "³": "3", "⁻": "-", "¹": "1", "·": ".", "−": "-", "^": None, " ": None}
 )
+#: UDUNITS: a blank between two units multiplies them, two asterisks raise to a power. A blank at a stroke says nothing.
+_PRODUCT = re.compile(r"(?<=[\w\]%])\s+(?=[A-Za-zµμ%\[])")
 _FACTOR = re.compile(r"(?P<symbol>\[[a-z]+\]|%|1|[A-Za-z]+)(?P<exponent>-?[1-9])?")
 
 
@@ -80,7 +91,8 @@ def ucum(text: str, declared: Mapping[str, str] | None = None) -> str:
     """Return the UCUM code of a unit as a source writes it.
 
     Args:
-        text: UCUM, or a notation of the field: `µg/m³` with either micro sign, `ug.m-3`, `mg/m^3`, `°C`.
+        text: UCUM, or a notation of the field: `µg/m³` with either micro sign, `ug.m-3`, `mg/m^3`, `°C`; that of UDUNITS
+            (`kg m-2 s-1`, `m**2 s**-2`, `degrees_C`).
         declared: what the recipe says of notations that are not known (`units:`), notation → UCUM; it is asked first.
 
     Raises:
@@ -89,8 +101,10 @@ def ucum(text: str, declared: Mapping[str, str] | None = None) -> str:
     given = text.strip()
     if declared and given in declared:
         given = declared[given]
-    code = _NOTATIONS.get(given, given.translate(_TYPOGRAPHY))
+    plain = _PRODUCT.sub(".", given.replace("**", ""))
+    code = _NOTATIONS.get(given, plain.translate(_TYPOGRAPHY))
     code = _NOTATIONS.get(code, code)
+    code = _WORDS.get(code) or re.sub(r"[A-Za-z_]+", lambda m: _WORDS.get(m.group(), m.group()), code)
     parts = _factors(code)
     if parts is None:
         raise CheckError(
