@@ -66,7 +66,7 @@ class Harmonised:
         self.features: list[pa.RecordBatch] = []
         self.observations: list[pa.RecordBatch] = []
         self.datastreams: list[Datastream] = []
-        for path in data.paths:
+        for path in map(Path, data.sources):
             options = data.recipe.source.options
             for chunk in work.batches(sources.read(data.recipe.source.reader, path, options)):
                 self.tally.add(chunk.tally)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
 from ldt.errors import LdtError
+from ldt.pipeline.fetch import Told, sources_of
 from ldt.pipeline.ingest import Ingested, Progress, ingest
-from ldt.pipeline.manifest import Listed, load_manifest, resolve
+from ldt.pipeline.manifest import Listed, Manifest, load_manifest, resolve
 from ldt.pipeline.recompute import recompute
 from ldt.store import twins
 from ldt.store.connect import connect, translated
+from ldt.timerange import Period, parse_period
 
 #: Told what begins: (what it is, how many of how many).
 Step = Callable[[str, int, int], None]
@@ -39,7 +42,15 @@ class Built:
         }
 
 
-def build(url: str, path: Path, *, step: Step | None = None, progress: Progress | None = None) -> Built:
+def build(
+    url: str,
+    path: Path,
+    *,
+    step: Step | None = None,
+    progress: Progress | None = None,
+    told: Told | None = None,
+    offline: bool = False,
+) -> Built:
     """Create or update a twin from a manifest.
 
     Args:
@@ -47,6 +58,8 @@ def build(url: str, path: Path, *, step: Step | None = None, progress: Progress 
         path: the manifest.
         step: told what begins.
         progress: told how many records were read.
+        told: told of each answer of a live service.
+        offline: take what was fetched of live services before.
 
     Raises:
         LdtError: the manifest is wrong, the database cannot be used, or the boundary cannot be read.
@@ -69,11 +82,22 @@ def build(url: str, path: Path, *, step: Step | None = None, progress: Progress 
             tell(entry.name, number, len(listed) + 1)
             is_boundary = entry.name == manifest.boundary
             try:
+                paths = sources_of(
+                    url,
+                    manifest.twin,
+                    entry.recipe,
+                    entry.sources,
+                    layer=entry.layer,
+                    period=_span(manifest),
+                    everywhere=is_boundary,
+                    offline=offline,
+                    told=told,
+                )
                 done = ingest(
                     url,
                     manifest.twin,
                     entry.recipe,
-                    entry.paths,
+                    paths,
                     name=entry.name,
                     everywhere=is_boundary,
                     progress=progress,
@@ -93,6 +117,18 @@ def build(url: str, path: Path, *, step: Step | None = None, progress: Progress 
         row = conn.execute("SELECT revision FROM ldt.twin WHERE id = %s", (twin_id,)).fetchone()
         built.revision = row[0] if row else 0
     return built
+
+
+def _span(manifest: Manifest) -> Period | None:
+    """Return the period of observations that live services are asked for: from the first period of the manifest to the last.
+
+    A day more at both ends, since a day of the twin's zone begins on another one in UTC.
+    """
+    periods = [parse_period(text, UTC) for text in manifest.periods]
+    if not periods:
+        return None
+    day = timedelta(days=1)
+    return Period("", min(p.start for p in periods) - day, max(p.end for p in periods) + day)
 
 
 def _dataset_id(conn: Any, twin_id: int, entry: Listed) -> int:

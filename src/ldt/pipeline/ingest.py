@@ -6,8 +6,8 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ldt.harmonise import harmoniser
 from ldt.harmonise.chunk import HARMONISER, Chunk, Context
 from ldt.harmonise.recipe import Recipe
 from ldt.model.outcome import Tally
+from ldt.pipeline.fetch import Fetched
 from ldt.sources.resource import Resource, open_resources
 from ldt.sources.source import Batch, Raster
 from ldt.store import files, twins, views
@@ -68,7 +69,7 @@ def ingest(
     url: str,
     twin: str,
     recipe: Recipe,
-    paths: Sequence[Path],
+    paths: Sequence[Path | Fetched],
     *,
     name: str | None = None,
     everywhere: bool = False,
@@ -80,7 +81,7 @@ def ingest(
         url: address of the database.
         twin: name of the twin, which must exist.
         recipe: how the records become canonical.
-        paths: files, folders or archives; at least one.
+        paths: files, folders, archives or fetched pages of services; at least one.
         name: name of the data set, the recipe's own by default.
         everywhere: keep records wherever they lie (the data set that is the twin's boundary).
         progress: is told how far the work is.
@@ -94,13 +95,14 @@ def ingest(
         )
     dataset_name = name or recipe.name
     with ExitStack() as stack:
-        resources = [r for path in paths for r in stack.enter_context(_opened(path, recipe))]
+        given = [(path, r) for path in paths for r in stack.enter_context(_opened(path, recipe))]
+        resources = [r for _, r in given]
         conn = stack.enter_context(connect(url, application="ldt ingest"))
         twin_id = twins.twin_id(conn, twin)
         # Observations lie where their things are; only features are selected by place.
         selection = None if everywhere or recipe.observation else twins.selection(conn, twin_id)
         key = VersionKey(
-            sources=tuple(_source_object(r, recipe) for r in resources),
+            sources=tuple(_source_object(path, r, recipe) for path, r in given),
             recipe_digest=recipe.digest,
             harmoniser=HARMONISER,
             selection_digest=hashlib.sha256(selection or b"").hexdigest(),
@@ -153,15 +155,24 @@ def _begin(conn: psycopg.Connection[Any], url: str, twin_id: int, dataset_id: in
     return Load(conn, twin_id, dataset_id, version, rows)
 
 
-def _opened(path: Path, recipe: Recipe) -> Any:
-    options = recipe.source.options
-    return open_resources(path, suffixes=sources.suffixes(recipe.source.reader), member=options.get("member"))
+@contextmanager
+def _opened(source: Path | Fetched, recipe: Recipe) -> Iterator[list[Resource]]:
+    """Give the files behind a source; a page of a service is called as its address has it."""
+    member = recipe.source.options.get("member")
+    path = source if isinstance(source, Path) else source.path
+    with open_resources(path, suffixes=sources.suffixes(recipe.source.reader), member=member) as found:
+        named = isinstance(source, Fetched) and [r.path for r in found] == [path]
+        yield [replace(r, name=source.name) for r in found] if named else found
 
 
-def _source_object(resource: Resource, recipe: Recipe) -> SourceObject:
+def _source_object(source: Path | Fetched, resource: Resource, recipe: Recipe) -> SourceObject:
+    """Return what is kept of a file; one out of a service is known by the request that it answers."""
+    name = resource.name
+    if isinstance(source, Fetched):
+        name = source.url if resource.path == source.path else f"{source.url}#{resource.name}"
     return SourceObject(
         digest=resource.digest,
-        name=resource.name,
+        name=name,
         size=resource.size,
         media_type=resource.media_type,
         kept=recipe.source.keep,

@@ -24,6 +24,7 @@ from ldt.harmonise.recipe import Recipe, load_recipe
 from ldt.harmonise.vocabulary import concepts
 from ldt.model.dataset import DataStage, DpsirRole, Name, Origin, Text
 from ldt.model.snapshot import Access
+from ldt.pipeline.fetch import is_address
 from ldt.settings import shipped
 from ldt.timerange import parse_period
 
@@ -76,14 +77,16 @@ class DatasetEntry(_Strict):
 
     Attributes:
         recipe: name under `connectors/`, or path of a recipe relative to the manifest.
-        sources: paths or globs relative to the manifest.
+        sources: paths or globs relative to the manifest, or addresses (`https://…`); none where the recipe names a live service.
+        layer: part of a service that an address leads to (feature type, collection, layer), in place of the recipe's.
         name: name of the data set, the recipe's own by default; needed where one recipe serves several data sets.
         options: what the reader must know of this delivery (`layer`, `encoding`, `member`), beside what the recipe says.
         describe: what is stated of the data set in place of what the recipe states (`title`, `licence`, `update_frequency`, …).
     """
 
     recipe: str
-    sources: Annotated[list[str], Field(min_length=1)]
+    sources: list[str] = []
+    layer: str | None = None
     name: Name | None = None
     options: dict[str, Any] = {}
     describe: Annotated[Described, Field(default_factory=Described)]
@@ -150,7 +153,8 @@ class Listed(BaseModel):
 
     name: str
     recipe: Recipe
-    paths: list[Path]
+    sources: list[str]
+    layer: str | None = None
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -184,7 +188,9 @@ def resolve(manifest: Manifest, folder: Path) -> list[Listed]:
     for entry in manifest.datasets:
         recipe = entry.describe.of(load_recipe(entry.recipe, folder).with_options(entry.options))
         name = entry.name or recipe.name
-        listed.append(Listed(name=name, recipe=recipe, paths=_paths(entry, folder, name)))
+        listed.append(
+            Listed(name=name, recipe=recipe, sources=_sources(entry, recipe, folder, name), layer=entry.layer)
+        )
     names = [d.name for d in listed]
     if twice := {n for n in names if names.count(n) > 1}:
         raise RecipeError(
@@ -201,19 +207,29 @@ def resolve(manifest: Manifest, folder: Path) -> list[Listed]:
     return sorted(listed, key=lambda d: d.name != manifest.boundary)
 
 
-def _paths(entry: DatasetEntry, folder: Path, name: str) -> list[Path]:
-    paths: list[Path] = []
+def _sources(entry: DatasetEntry, recipe: Recipe, folder: Path, name: str) -> list[str]:
+    """Return the paths and addresses of a data set."""
+    if not entry.sources and recipe.source.service is None:
+        raise RecipeError(
+            "no `sources`, and the recipe names no live service",
+            where=f"data set {name}",
+            remedy="list files, folders or addresses",
+        )
+    found: list[str] = []
     for source in entry.sources:
-        exact = folder / source
-        found = [exact] if exact.exists() else sorted(Path(p) for p in glob(str(exact)))
-        if not found:
+        if is_address(source):
+            matched = [source]
+        else:
+            exact = folder / source
+            matched = [str(exact)] if exact.exists() else sorted(glob(str(exact)))
+        if not matched:
             raise NotFound(
                 f"no file matches {source!r}",
                 where=f"data set {name}",
                 remedy=f"paths are relative to {folder}",
             )
-        paths.extend(p for p in found if p not in paths)
-    return paths
+        found.extend(p for p in matched if p not in found)
+    return found
 
 
 def manifest_schema() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,10 +22,22 @@ import orjson
 
 from ldt.sources.resource import digest_file
 
+#: Files in which services write when they answered; larger ones are not looked through for it.
+_STAMPED = frozenset({".gml", ".xml", ".json", ".geojson"})
+_MAX_STAMPED = 64 * 1024**2
+_TIME = re.compile(rb"""(\btime[sS]tamp"?\s*[=:]\s*["'])[-0-9T:.Z+ ]*(["'])""")
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A request's last answer. `url` has no credentials; `confirmed` is when the service last said that it is still so."""
+    """A request's last answer.
+
+    Attributes:
+        url: where it came from, without credentials.
+        digest: SHA-256 of its bytes.
+        essence: the same without the time of the answer, which many services write into it.
+        confirmed: when the service last said that it is still so.
+    """
 
     url: str
     status: int
@@ -35,6 +48,7 @@ class Kept:
     last_modified: str | None
     confirmed: str
     headers: dict[str, str]
+    essence: str
 
 
 @dataclass(slots=True)
@@ -80,10 +94,15 @@ class Cache:
         return kept
 
     def keep(self, key: str, part: Part, suffix: str, answer: Mapping[str, Any]) -> Kept:
-        """Keep a whole answer."""
+        """Keep a whole answer; the one that is there, if nothing but the time of the answer is another."""
         part.file.flush()
         digest = digest_file(part.path)
-        kept = Kept(digest=digest, suffix=suffix, confirmed=_now(), **answer)
+        essence = _essence(part.path) if suffix in _STAMPED else digest
+        known = self.find(key)
+        if known is not None and (known.essence, known.suffix) == (essence, suffix):
+            self.drop(key, part)
+            return self.confirm(key, known)
+        kept = Kept(digest=digest, suffix=suffix, confirmed=_now(), essence=essence, **answer)
         body = self.body(kept)
         body.parent.mkdir(parents=True, exist_ok=True)
         part.path.replace(body)
@@ -191,6 +210,13 @@ def _locked(file: IO[bytes], path: Path) -> bool:
         return os.fstat(file.fileno()).st_ino == path.stat().st_ino
     except OSError:
         return False
+
+
+def _essence(path: Path) -> str:
+    """Return the digest of a file without the time that it says it was made at."""
+    if path.stat().st_size > _MAX_STAMPED:
+        return digest_file(path)
+    return hashlib.sha256(_TIME.sub(rb"\1\2", path.read_bytes())).hexdigest()
 
 
 def _now() -> str:
