@@ -50,7 +50,7 @@ def merge_objects(first: pa.Array, second: pa.Array) -> pa.Array:
 
 def plain(value: Any) -> Any:
     """Return a value as what JSON can hold: bytes as hexadecimal text, times in ISO 8601, anything else as text."""
-    return orjson.loads(_dump(value))
+    return orjson.loads(dump(value))
 
 
 def _flat(column: Any) -> pa.Array:
@@ -88,10 +88,11 @@ def _quoted(text: pa.Array) -> pa.Array:
 
 def _slow(array: pa.Array) -> pa.Array:
     values = array.to_pylist(maps_as_pydicts="lossy")
-    return pa.array([None if v is None else _dump(v).decode() for v in values], pa.string())
+    return pa.array([None if v is None else dump(v).decode() for v in values], pa.string())
 
 
-def _dump(value: Any) -> bytes:
+def dump(value: Any) -> bytes:
+    """Return a value as JSON, as :func:`plain` would have it."""
     return orjson.dumps(value, default=_other, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -35,6 +36,10 @@ def _encode(text: str) -> str:
     return _UNSAFE.sub(lambda m: "".join(f"~{b:02X}" for b in m.group().encode()), text)
 
 
+#: A data set has few namespaces.
+_encode_namespace = lru_cache(maxsize=1024)(_encode)
+
+
 def _decode(text: str) -> str:
     return re.sub(
         r"(?:~[0-9A-F]{2})+",
@@ -56,7 +61,7 @@ def encode_fid(namespace: str, local_id: str, own_namespace: str) -> str:
         Different identifiers give different results, and :func:`decode_fid` is the inverse.
     """
     local = _encode(local_id)
-    return local if namespace == own_namespace else f"{_encode(namespace)}:{local}"
+    return local if namespace == own_namespace else f"{_encode_namespace(namespace)}:{local}"
 
 
 def decode_fid(fid: str, own_namespace: str) -> tuple[str, str]:
