@@ -6,6 +6,7 @@ Observations and Measurements 1.0 and 2.0 and INSPIRE's specialised observations
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ import shapely
 
 from ldt.sources.gml_crs import parse_srs_name
 from ldt.sources.gml_geometry import GmlGeometryError, geometry_wkb, is_geometry, local_name
-from ldt.sources.gml_paths import FoundGeometry, Place, Walk, first_srs_name, parse_path
+from ldt.sources.gml_paths import first_srs_name
 from ldt.sources.om_values import child, href, instant, path, tail, text_of
 from ldt.sources.source import DeclaredCrs
 
@@ -45,9 +46,11 @@ _PATHS = {
     "quality": "resultQuality/@href",
     "zone": "featureOfInterest/*/timeZone/TimeZone/zoneOffset",
 }
-_NAMES = list(_PATHS)
-_PARSED = [parse_path(p) for p in _PATHS.values()]
-_PLACES: dict[str, Place] = {}
+_STEPS = {
+    name: tuple(frozenset(step.split("|")) for step in path.split("/")) for name, path in _PATHS.items()
+}
+#: Attributes that say nothing of the observation.
+_NOISE = frozenset({"schemaLocation", "type", "srsDimension"})
 #: Times and features that observations of a document name by `#id` are kept, as many as this.
 _REMEMBERED = 10_000
 
@@ -109,20 +112,17 @@ class Context:
 
 
 def header(observation: Any, context: Context) -> Header:
-    """Return the header of an observation. Its result must not be in the element; what it says by id is remembered.
-
-    Raises:
-        TooDeepError: it is nested deeper than any observation is.
-    """
-    place = _PLACES.setdefault(observation.tag, Place((), _PARSED, None, observation.tag))
-    walk = Walk(observation, place, _PARSED)
-    said = dict(zip(_NAMES, walk.values, strict=True))
+    """Return the header of an observation. Its result must not be in the element; what it says by id is remembered."""
+    said = {name: _said(observation, steps) for name, steps in _STEPS.items()}
+    raw: dict[str, Any] = {}
+    _leaves(observation, "", raw)
     zone = said["zone"]
     begin, end = _phenomenon(said, zone, context)
-    inline = _features(observation, walk, context)
+    inline = _features(observation, context, raw)
     feature = _of_interest(said, inline, context)
-    if feature.wkb is None and (sampling := _sampling_geometry(walk)) is not None:
-        feature = Feature(feature.id, feature.name, *sampling)
+    if feature.wkb is None:
+        sampling = (g for p in observation if local_name(p.tag) == "parameter" for g in _geometries(p))
+        feature = Feature(feature.id, feature.name, *_located(next(sampling, None), raw))
     parameters = _parameters(observation)
     return Header(
         observation_id=said["identifier"] or _id(observation),
@@ -145,13 +145,49 @@ def header(observation: Any, context: Context) -> Header:
         station=_parameter(parameters, "station", "aqdstation", "monitoringstation"),
         parameters=orjson.dumps(parameters).decode() if parameters else None,
         zone=zone,
-        raw=orjson.dumps(walk.raw).decode(),
+        raw=orjson.dumps(raw).decode(),
     )
 
 
 def tail_of(name: str | None) -> str | None:
     """Return the last part of an address, as it is written."""
     return name.strip().rstrip("/").replace("#", "/").rsplit("/", 1)[-1] or None if name else None
+
+
+def _said(element: Any, steps: tuple[frozenset[str], ...]) -> str | None:
+    """Return the first text, or attribute, at the end of a path of local names; `*` is any element."""
+    names, rest = steps[0], steps[1:]
+    if not rest and (attribute := next(iter(names))).startswith("@"):
+        return next(
+            (v.strip() for k, v in element.items() if local_name(k) == attribute[1:] and v.strip()), None
+        )
+    for below in element:
+        if "*" in names or local_name(below.tag) in names:
+            found = _said(below, rest) if rest else text_of(below)
+            if found is not None:
+                return found
+    return None
+
+
+def _leaves(element: Any, path: str, raw: dict[str, Any]) -> None:
+    """Put the texts and attributes of an element and all below it into `raw`, by path; repeated ones as lists. Geometries are left out."""
+    told = [
+        (f"{path}/@{name}".lstrip("/"), value)
+        for key, value in element.items()
+        if (name := local_name(key)) not in _NOISE and not (name == "id" and not path)
+    ]
+    if (text := text_of(element)) is not None:
+        told.append((path, text))
+    for key, value in told:
+        if key not in raw:
+            raw[key] = value
+        elif isinstance(before := raw[key], list):
+            before.append(value)
+        else:
+            raw[key] = [before, value]
+    for below in element:
+        if not is_geometry(below.tag):
+            _leaves(below, f"{path}/{local_name(below.tag)}".lstrip("/"), raw)
 
 
 # Time -----------------------------------------------------------------------------------------------------------------
@@ -177,22 +213,21 @@ def _result_time(said: dict[str, Any], zone: str | None, context: Context) -> st
 # Feature of interest --------------------------------------------------------------------------------------------------
 
 
-def _features(observation: Any, walk: Walk, context: Context) -> dict[str, Feature]:
+def _features(observation: Any, context: Context, raw: dict[str, Any]) -> dict[str, Feature]:
     """Return the features of interest that the observation holds, by every name that a reference may use."""
     holder = child(observation, "featureOfInterest")
     if holder is None:
         return {}
-    shapes = {_owner(f.element, holder): f for f in reversed(walk.geometries) if _within(f.element, holder)}
+    shapes: dict[Any, Any] = {}
+    for geometry in _geometries(holder):
+        shapes.setdefault(_owner(geometry, holder), geometry)
     found: dict[str, Feature] = {}
-    for element in holder.iter():
-        own = _id(element)
-        if element is holder or is_geometry(element.tag) or not (own or element.getparent() is holder):
-            continue
+    for element in holder.iterdescendants():
         if element not in shapes and element.getparent() is not holder:
             continue
-        name = text_of(child(element, "name"))
+        own, name = _id(element), text_of(child(element, "name"))
         identifier = text_of(child(element, "identifier")) or _inspire_id(element)
-        feature = Feature(identifier or own, name, *_located(shapes.get(element), walk))
+        feature = Feature(identifier or own, name, *_located(shapes.get(element), raw))
         for known in filter(None, (own, identifier, name)):
             found.setdefault(known, feature)
         if own:
@@ -219,6 +254,15 @@ def _inspire_id(element: Any) -> str | None:
     return text_of(path(element, "inspireId", "Identifier", "localId"))
 
 
+def _geometries(element: Any) -> Iterator[Any]:
+    """Yield the outermost geometries below an element."""
+    for below in element:
+        if is_geometry(below.tag):
+            yield below
+        else:
+            yield from _geometries(below)
+
+
 def _owner(element: Any, holder: Any) -> Any:
     """Return the feature that a geometry belongs to: the nearest one around it that has an id, or stands in the property."""
     above = element.getparent()
@@ -227,35 +271,25 @@ def _owner(element: Any, holder: Any) -> Any:
     return above
 
 
-def _within(element: Any, holder: Any) -> bool:
-    return any(above is holder for above in element.iterancestors())
-
-
-def _sampling_geometry(walk: Walk) -> tuple[bytes | None, DeclaredCrs | None] | None:
-    """Return the geometry that a parameter gives (O&M 2.0, `samplingGeometry`)."""
-    found = next((f for f in walk.geometries if f.place.path[:1] == ("parameter",)), None)
-    return _located(found, walk) if found is not None else None
-
-
-def _located(found: FoundGeometry | None, walk: Walk) -> tuple[bytes | None, DeclaredCrs | None]:
-    """Return the geometry of a feature and its CRS; why it cannot be read is told in the raw leaves."""
-    if found is None:
+def _located(element: Any, raw: dict[str, Any]) -> tuple[bytes | None, DeclaredCrs | None]:
+    """Return a geometry and its CRS; why it cannot be read is told among the raw leaves."""
+    if element is None:
         return None, None
-    name = found.srs_name or first_srs_name(found.element) or walk.envelope_srs
+    around = (a.get("srsName") for a in element.iterancestors())
+    name = first_srs_name(element) or next(filter(None, around), None)
     try:
-        wkb = _wkb(found)
+        wkb = _wkb(element)
     except GmlGeometryError as e:
-        walk.raw[f"{'/'.join(found.place.path)}/@problem"] = str(e)
+        raw["geometry/@problem"] = str(e)
         return None, None
     return wkb, parse_srs_name(name) if name else None
 
 
-def _wkb(found: FoundGeometry) -> bytes | None:
-    dimension = found.dimension
+def _wkb(element: Any) -> bytes | None:
     try:
-        wkb = geometry_wkb(found.element, dimension)
+        wkb = geometry_wkb(element)
     except GmlGeometryError:
-        wkb = _from_coordinates(found.element)
+        wkb = _from_coordinates(element)
         if wkb is None:
             raise
     return _flat(wkb) if wkb is not None else None
