@@ -23,7 +23,7 @@ CORINE = BandMapping(vocabulary="corine", alternative="grid_code", nodata=[0, 48
 GRID_CODES = st.integers(1, 44)
 
 
-def classes(values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def classes(values: np.ndarray) -> np.ndarray:
     observed = observed_property("land-cover")
     assert observed is not None
     band = Classes(observed, CORINE, layer(values))
@@ -46,7 +46,7 @@ def test_the_44_classes_are_those_of_the_table(real_data: Path) -> None:
 
 
 @given(arrays.arrays(np.uint8, (3, 4), elements=GRID_CODES))
-def test_grid_codes_become_class_codes_and_back(values: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_grid_codes_become_class_codes_and_back(values: np.ndarray) -> None:
     codes = classes(values)
     back = {code: number for number, code in class_codes("corine", "grid_code")["grid_code"].items()}
     assert np.vectorize(back.get)(codes).tolist() == values.tolist()
@@ -54,7 +54,7 @@ def test_grid_codes_become_class_codes_and_back(values: np.ndarray) -> None:  # 
 
 
 @given(arrays.arrays(np.int16, (3, 4), elements=GRID_CODES | st.sampled_from([0, 48, 128, 255, 999])))
-def test_what_means_no_data_is_no_class(values: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_what_means_no_data_is_no_class(values: np.ndarray) -> None:
     codes = classes(values)
     assert ((codes == NO_CLASS) == ~np.isin(values, range(1, 45))).all()
 

@@ -283,7 +283,8 @@ def load_recipe(name: str, folder: Path | None = None) -> Recipe:
     """
     path = find_recipe(name, folder)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # libyaml's loader is ten times as fast as the other: `ldt inspect` reads all recipes.
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as e:
         raise RecipeError(f"not readable as YAML: {' '.join(str(e).split())}", where=path.name) from e
     try:
