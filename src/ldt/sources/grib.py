@@ -39,7 +39,6 @@ _AXES = {
     "direction": "directionNumber",
     "frequency": "frequencyNumber",
     "threshold": "scaledValueOfLowerLimit",
-    "bottom": "bottomLevel",
 }
 
 

@@ -26,7 +26,7 @@ from ldt.axis import AxisOrder
 from ldt.errors import HostileSource, SourceError
 from ldt.settings import settings
 from ldt.sources.batches import Options, check_options, declare
-from ldt.sources.judge import Extent, judge
+from ldt.sources.judge import judge
 from ldt.sources.resource import magic, raster_side
 from ldt.sources.source import DeclaredCrs, Description, Layer, LayerDescription, Raster, Transform
 
@@ -272,7 +272,8 @@ def describe_layer(name: str, layer: Layer) -> LayerDescription:
             told.problems.append("its grid is rotated")
         else:
             told.extent, found = judge(layer.crs, bounds(layer))
-            told.extent = _from_greenwich(told.extent)
+            if told.extent and told.extent[2] > 180:  # over the antimeridian: RFC 7946, section 5.2
+                told.extent = (*told.extent[:2], told.extent[2] - 360, told.extent[3])
             told.problems += found
     if layer.time:
         told.cells["time"] = {
@@ -282,16 +283,6 @@ def describe_layer(name: str, layer: Layer) -> LayerDescription:
             "last": layer.time.values[-1],
         }
     return told
-
-
-def _from_greenwich(extent: Extent | None) -> Extent | None:
-    """Return an extent with longitudes from -180 to 180; one over the antimeridian has its west east of its east (RFC 7946, 5.2)."""
-    if extent is None or extent[2] <= 180:
-        return extent
-    west, south, east, north = extent
-    if east - west > 359.999:
-        return -180.0, south, 180.0, north
-    return (west if west <= 180 else west - 360), south, east - 360, north
 
 
 def bounds(layer: Layer) -> tuple[float, float, float, float]:
@@ -306,4 +297,13 @@ def bounds(layer: Layer) -> tuple[float, float, float, float]:
     if layer.crs and CRS.from_json(layer.crs.projjson).is_geographic:
         south = -90.0 if -90 - abs(e) < south < -90 else south
         north = 90.0 if 90 < north < 90 + abs(e) else north
+        west, east = _around(west, east)
     return west, south, east, north
+
+
+def _around(west: float, east: float) -> tuple[float, float]:
+    """Return longitudes from -180 to 180, whatever they are counted from; beyond 180 only where they reach over the antimeridian."""
+    if east - west > 359.999:
+        return (-180.0, 180.0) if east > 180.001 else (west, east)
+    turns = np.floor((west + 180) / 360) * 360
+    return west - turns, east - turns
