@@ -87,7 +87,9 @@ def test_piezometers(facilities: Facilities, real_data: Path, file: str) -> None
     period = "operationalActivityPeriod/OperationalActivityPeriod/activityTime/TimePeriod"
     for (properties, place, raw), element in zip(ours, theirs, strict=True):
         begin, end = text(element, f"{period}/beginPosition"), text(element, f"{period}/endPosition")
+        networks = element.iterfind("{*}belongsTo/{*}NetworkFacility/{*}belongsTo")
         expected = {
+            "networks": [n.get("{http://www.w3.org/1999/xlink}href") for n in networks] or None,
             "code": text(element, "inspireId/Identifier/localId"),
             "name": text(element, "name"),
             "type": "Piezometre",
