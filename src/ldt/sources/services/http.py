@@ -335,7 +335,8 @@ class Client:
         self, method: str, url: httpx2.URL, headers: Mapping[str, str], body: bytes | None
     ) -> Iterator[httpx2.Response]:
         """Send a request, follow redirects, give the answer with its content still to come."""
-        request = self._http.build_request(method, url, headers=headers, content=body)
+        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        request = self._http.build_request(method, url, headers=encoded, content=body)
         before: list[httpx2.Response] = []
         for _ in range(_MAX_REDIRECTS + 1):
             self._take_turn(request.url.host)
