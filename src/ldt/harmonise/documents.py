@@ -79,7 +79,18 @@ def _values(array: pa.Array) -> pa.Array:
         return _quoted(array.cast(pa.string()))
     if pa.types.is_null(kind):
         return array.cast(pa.string())
+    if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
+        return _texts(array)
     return _slow(array)
+
+
+def _texts(array: pa.ListArray) -> pa.Array:
+    """Return lists of texts as JSON arrays."""
+    ends = np.cumsum(pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False))
+    items = pc.fill_null(_values(array.flatten()), "null")
+    lists = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]), pa.int32()), items)
+    joined = pc.binary_join_element_wise("[", pc.binary_join(lists, ","), "]", "")
+    return pc.if_else(array.is_valid(), joined, None)
 
 
 def _quoted(text: pa.Array) -> pa.Array:
