@@ -283,6 +283,7 @@ def test_administrative_units_and_boundaries_of_one_file(real_data: Path) -> Non
     assert units[0]["properties"] == {
         "scheme": "au-de-2ndorder", "code": "020000000000", "name": "Freie und Hansestadt Hamburg", "level": "2ndOrder",
         "level_name": "Land", "country": "DE",
+        "boundaries": [f"#AdministrativeBoundary_020000000000_{n}" for n in ("p1-0", "p2-0", "p3-0", "p0-0", "p1-1")],
     }  # fmt: skip
     # 755 km² of land and water, as the statistical office states; the exclave of Neuwerk is part of it.
     assert geodesic_area(units) == pytest.approx(755e6, rel=0.01)

@@ -32,6 +32,7 @@ def test_nothing_means_nothing(text: str) -> None:
         ),
         ("https://example.org/wfs?request=GetFeature&resourceId=AU.5", "AU.5"),
         ("https://example.org/wfs?request=GetFeature&version=1.1.0&featureid=AU.5", "AU.5"),
+        ("http://example.org/wfs?VERSION=1.1.0&REQUEST=GetGmlObject&GMLOBJECTID=AU.5", "AU.5"),
         ("https://example.org/api/collections/parcels/items/P%2F1?f=json", "P/1"),
         ("https://example.org/wfsCP.aspx?STOREDQUERIE_ID=GetParcel&refcat=000900100CS52B", "000900100CS52B"),
     ],

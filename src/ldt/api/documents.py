@@ -137,8 +137,16 @@ class Freshness(_Document):
     judged: str
 
 
+class References(_Document):
+    """What became of the references to other objects, as far as this caller sees these; not `complete` where there are too many."""
+
+    resolved: int
+    dangling: int
+    complete: bool
+
+
 class Dataset(Linked):
-    """A data set: description, version, outcomes, freshness, sources."""
+    """A data set: description, version, outcomes, freshness, references, sources."""
 
     name: str
     title: dict[str, str]
@@ -146,6 +154,7 @@ class Dataset(Linked):
     version: int
     outcomes: Outcomes
     freshness: Freshness
+    references: References | None
     sources: list[dict[str, Any]]
 
 

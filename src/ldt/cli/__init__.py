@@ -21,7 +21,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer import TyperException
 
-from ldt.cli import conformance, db, demo, export, indicators, ingest, output, serve, twin
+from ldt.cli import conformance, db, demo, export, indicators, ingest, inspect, output, references, serve, twin
 from ldt.errors import LdtError, StoreError, UsageError
 
 FAULT = 70
@@ -46,9 +46,10 @@ app.add_typer(db.app)
 app.add_typer(twin.app)
 app.add_typer(twin.datasets)
 app.add_typer(ingest.recipes)
-app.command("inspect")(ingest.inspect)
+app.command("inspect")(inspect.inspect)
 app.command("ingest")(ingest.ingest)
 app.command("rejected")(ingest.rejected)
+app.command("references")(references.references)
 app.add_typer(indicators.app)
 app.command("export")(export.export)
 app.add_typer(conformance.app)

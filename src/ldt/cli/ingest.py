@@ -1,4 +1,4 @@
-"""`ldt inspect`, `ldt ingest`, `ldt rejected`, `ldt recipes`: from a file to records, and what became of them."""
+"""`ldt ingest`, `ldt rejected`, `ldt recipes`: from a file to records, and what became of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ldt.cli.output import Json, emit, progress, say, table
+from ldt.cli.references import counted, told
 from ldt.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
@@ -25,43 +26,6 @@ Option = Annotated[
     ),
 ]
 _OUTCOMES = ("accepted", "repaired", "rejected", "duplicate", "outside")
-
-
-def inspect(
-    source: Annotated[Path, typer.Argument(help="A file, folder or archive.")], as_json: Json = False
-) -> None:
-    """Tell what a source is: format, layers, columns, CRS, count, extent, fitting recipes, problems."""
-    from ldt.pipeline.inspect import inspect as look
-
-    found = look(source)
-
-    def render() -> None:
-        say(f"{source.name}: {found['format']} (reader {found['reader']})")
-        for problem in found["problems"]:
-            say(f"  problem: {problem}")
-        for layer in found["layers"]:
-            count = "unknown number of" if layer["count"] is None else f"{layer['count']:,}"
-            say(f"\nlayer {layer['name']}: {count} records {', '.join(layer['geometry_types'])}".rstrip())
-            if layer["crs"]:
-                say(f"  CRS: {layer['crs']['text']} (order of coordinates: {layer['crs']['order']})")
-            if layer["extent"]:
-                say(
-                    "  extent: "
-                    + ", ".join(f"{x:.4f}" for x in layer["extent"])
-                    + " (west, south, east, north)"
-                )
-            if cells := layer["cells"]:
-                say("  cells: " + ", ".join(f"{key} {value}" for key, value in cells.items()))
-            for problem in layer["problems"]:
-                say(f"  problem: {problem}")
-            for name, kind in layer["columns"].items():
-                say(f"  {name}: {kind}")
-        fitting = found["recipes"]
-        say(
-            f"\nfitting recipes: {', '.join(fitting) if fitting else 'none shipped; write one (docs/recipes.md)'}"
-        )
-
-    emit(found, render)
 
 
 def ingest(
@@ -90,7 +54,14 @@ def ingest(
             so_far = read
 
         done = run(database_url(), twin, loaded, sources, name=name, progress=tell)
-    emit(done.summary(), lambda: render_ingested(done))
+    met = counted(database_url(), twin, done.dataset) if loaded.feature else None
+
+    def render() -> None:
+        render_ingested(done)
+        if met is not None:
+            say(f"  {told(met)}")
+
+    emit({**done.summary(), "references": met.summary() if met else None}, render)
 
 
 def _dataset_name(given: str | None) -> str | None:

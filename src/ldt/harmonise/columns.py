@@ -4,9 +4,9 @@ An expression sees the source's columns and nothing else. It is refused before a
 expression (a statement, a subquery, an aggregate), and the connection that runs it has no access to files, to the network
 or to its own configuration. Each expression is wrapped in `TRY`: a value that fails costs its record only.
 
-One function is added to DuckDB's own, for families of files whose columns differ: `any_of('CODE_18', 'CODE_12')` stands
-for the first of these columns that the source has, and for null where it has none. Column names are compared as in SQL,
-without regard to case.
+Functions are added to DuckDB's own: those of :mod:`ldt.harmonise.functions`, and for families of files whose columns differ
+`any_of('CODE_18', 'CODE_12')`, which stands for the first of these columns that the source has, and for null where it has none.
+Column names are compared as in SQL, without regard to case.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from ldt.errors import RecipeError
+from ldt.harmonise.functions import FUNCTIONS
 from ldt.harmonise.recipe import Unpivot
 from ldt.harmonise.unpivot import elements
 from ldt.sources.source import ROW
@@ -227,6 +228,8 @@ def _connect() -> duckdb.DuckDBPyConnection:
             "threads": "1",
         },
     )
+    for function in FUNCTIONS:
+        connection.execute(function)
     for setting in (
         # Python variables of ours are not tables.
         "python_enable_replacements = false",

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ldt.errors import RecipeError
-from ldt.harmonise.documents import plain
+from ldt.harmonise.documents import dump
 from ldt.settings import shipped
 
 #: Keywords that say nothing of validity.
@@ -54,6 +54,8 @@ class FeatureType:
                 f"uses keywords that are not checked: {', '.join(sorted(unknown))}",
                 where=f"{name}.schema.json",
             )
+        for key, about in schema.get("properties", {}).items():
+            _check_reference(about, where=f"{name}.schema.json: {key}")
         self.name = name
         self.schema = schema
         self.open: bool = schema.get("additionalProperties", True) is not False
@@ -117,18 +119,37 @@ class FeatureType:
         )
         messages = []
         for value in values:
-            value = plain(value)
-            key = orjson.dumps(value)
+            key = dump(value)
             if key not in verdicts:
                 if len(verdicts) >= _REMEMBERED:
                     verdicts.clear()
-                error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+                error = jsonschema.exceptions.best_match(validator.iter_errors(orjson.loads(key)))
                 verdicts[key] = None if error is None else f"{name}: {error.message[:300]}"
             messages.append(verdicts[key])
         codes = encoded.indices.to_pylist() if encoded is not None else range(len(values))
         return {
             p: m for p, c in zip(positions.tolist(), codes, strict=True) if (m := messages[c]) is not None
         }
+
+
+def _check_reference(about: dict[str, Any], where: str) -> None:
+    """Check that a property which refers to other objects (`x-ldt: {reference: [types]}`) holds texts.
+
+    Raises:
+        RecipeError: it names no types, or is neither a string nor an array of strings.
+    """
+    if "reference" not in about.get("x-ldt", {}):
+        return
+    types = about["x-ldt"]["reference"]
+    if not (isinstance(types, list) and types and all(isinstance(one, str) for one in types)):
+        raise RecipeError(
+            "`reference` is the list of the feature types that it may lead to",
+            where=where,
+            remedy="name at least one",
+        )
+    kind = about.get("items", {}).get("type") if about.get("type") == "array" else about.get("type")
+    if kind != "string":
+        raise RecipeError("a reference is a string, or an array of strings", where=where)
 
 
 def _hashable(kind: pa.DataType) -> bool:
@@ -138,6 +159,8 @@ def _hashable(kind: pa.DataType) -> bool:
 def _suspects(schema: dict[str, Any], column: pa.Array) -> Bools | None:
     """Return which values Arrow finds wrong, or None if it cannot judge the schema or the type."""
     kind = column.type
+    if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
+        return _suspect_lists(schema, column)
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     wanted = schema.get("type")
@@ -167,6 +190,20 @@ def _suspects(schema: dict[str, Any], column: pa.Array) -> Bools | None:
     for test, bound in tests:
         if bound is not None:
             wrong |= pc.fill_null(test(measured, bound), False).to_numpy(zero_copy_only=False)
+    return wrong
+
+
+def _suspect_lists(schema: dict[str, Any], column: pa.ListArray) -> Bools | None:
+    """Return which lists of texts have an item that Arrow finds wrong, or None if it cannot judge the schema."""
+    items = schema.get("items", {})
+    if set(schema) != {"type", "items"} or schema["type"] != "array" or items.get("type") != "string":
+        return None
+    if set(items) - {"type", "minLength", *_ANNOTATIONS}:
+        return None
+    texts = column.flatten()
+    short = pc.less(pc.utf8_length(texts), items.get("minLength", 0))
+    wrong = np.zeros(len(column), dtype=bool)
+    wrong[pc.list_parent_indices(column).filter(pc.fill_null(short, True)).to_numpy()] = True
     return wrong
 
 

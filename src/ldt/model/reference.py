@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 #: Prefix of the identifiers of INSPIRE's first guidelines: `urn:x-inspire:object:id:NAMESPACE:LOCALID`.
 _INSPIRE_URN = "urn:x-inspire:object:id:"
 #: Parameters of a request (lower case) that name one object: WFS 2.0 and 1.1, OGR's, and the one of the Spanish cadastre.
-_ID_PARAMETERS = frozenset({"id", "resourceid", "featureid", "gml_id", "localid", "refcat"})
+_ID_PARAMETERS = frozenset({"id", "resourceid", "featureid", "gmlobjectid", "gml_id", "localid", "refcat"})
 #: How many places are tried at which a namespace may end.
 _SPLITS = 8
 

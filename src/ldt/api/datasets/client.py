@@ -10,9 +10,11 @@ from ldt.api.context import Reading
 from ldt.api.security import is_operator
 from ldt.model.freshness import judge
 from ldt.model.outcome import Outcome
-from ldt.store import records
+from ldt.store import records, references
 
 _TALLY = ("read", "accepted", "repaired", "rejected", "duplicate", "outside", "derived", "missing")
+#: Different references that are looked at for a request; `ldt references` looks at all.
+_REFERENCES = 10_000
 _CHANGES = ("rows", "added", "changed", "removed")
 
 
@@ -43,10 +45,15 @@ def datasets(seen: Reading) -> list[dict[str, Any]]:
 
 
 def dataset(seen: Reading, name: str) -> dict[str, Any]:
-    """Return one data set with its sources; raises NotFound if the snapshot does not see it."""
+    """Return one data set with its sources and what became of its references; raises NotFound if the snapshot does not see it."""
     records.find(seen.snapshot, name)
     (row,) = records.datasets(seen.conn, seen.snapshot, name)
-    return {**_described(seen, row), "sources": records.sources(seen.conn, seen.snapshot, name)}
+    met = references.of_dataset(seen.conn, seen.snapshot, name, limit=_REFERENCES)
+    return {
+        **_described(seen, row),
+        "references": met.summary() if met else None,
+        "sources": records.sources(seen.conn, seen.snapshot, name),
+    }
 
 
 def versions(seen: Reading, name: str) -> list[dict[str, Any]]:

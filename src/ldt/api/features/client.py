@@ -9,8 +9,9 @@ from ldt.api.context import Reading
 from ldt.errors import NotFound
 from ldt.model.feature import split_api_id
 from ldt.model.snapshot import DatasetVersion
-from ldt.store import features
+from ldt.store import features, references
 from ldt.store.features import Position, Selection
+from ldt.store.references import Target
 
 
 def collection_ids(seen: Reading) -> list[str]:
@@ -70,3 +71,10 @@ def item(seen: Reading, identifier: str, collection: str | None = None) -> tuple
     raise NotFound(
         f"there is no feature {identifier!r} here", remedy="the items of the collection list the ids"
     )
+
+
+def related(seen: Reading, collection: str, found: dict[str, Any]) -> list[tuple[str, Target]]:
+    """Return (property, feature that it leads to) for each reference of a feature that leads to one."""
+    written = references.of_feature(collection, found)
+    met = references.resolve(seen.conn, seen.snapshot, written) if written else []
+    return [(one.property, to) for one, targets in zip(written, met, strict=True) for to in targets]

@@ -40,6 +40,7 @@ from ldt.errors import NotFound
 from ldt.model.feature import feature_uri
 from ldt.settings import settings
 from ldt.store.features import Position
+from ldt.store.references import Target
 from ldt.timerange import format_instant
 
 CONFORMANCE: tuple[str, ...] = (
@@ -352,7 +353,9 @@ def item(
         if same := unchanged(request, tag):
             return same
         _, found = client.item(seen, feature_id, collection_id)
+        related = client.related(seen, collection_id, found)
     document = _feature(request, seen, collection_id, found)
+    document["links"] += [_related(request, twin, name, to) for name, to in related]
     document["links"] = [*links.own(request, chosen, ITEM_FORMS), *document["links"]]
     name = str(found["properties"].get("name") or found["id"])
     page = Page(name, _above(request, twin, collection_id), "item.html", {"map": sketch.draw([document])})
@@ -389,6 +392,12 @@ def _feature(request: Request, seen: Reading, collection_id: str, found: dict[st
             links.link(dataset, "dataset", JSON, "The data set"),
         ],
     }
+
+
+def _related(request: Request, twin: str, name: str, to: Target) -> links.Link:
+    """Return the link to a feature that a property refers to."""
+    above = ("twins", twin, "collections", to.feature_type, "items")
+    return links.link(links.url(request, *above, to.id), "related", GEOJSON, name)
 
 
 @router.get("/id/{twin}/{featureId}", dependencies=_checked, status_code=303, tags=["identifiers"])
