@@ -56,6 +56,7 @@ class _Request:
     suffix: str
     size: int | None
     where: str
+    hits: int | None = None
 
     def with_box(self, box: str | None) -> _Request:
         params = {k: v for k, v in self.params.items() if k != "bbox"}
@@ -71,6 +72,7 @@ class Wfs:
         feature_type = found.find(service.layer, client.shown(service.url))
         request = _request(service, found, feature_type, query, client)
         request, hits = _counted(request, feature_type, query, service, client)
+        request = replace(request, hits=hits)
         size = request.size or PAGE_SIZE
         if hits is not None and hits <= size:
             ways = [request, replace(request, size=None)]
@@ -198,11 +200,11 @@ def _first_whole(ways: list[_Request], service: Service, client: Client) -> Iter
     problem: ServiceError | None = None
     for way in ways:
         try:
-            pages, _ = complete(
-                lambda way=way: _collect(way, service, client),  # type: ignore[misc]
-                lambda way=way: _hits(way, service, client),  # type: ignore[misc]
-                way.where,
-            )
+            pages = _whole(way, service, client)
+            if isinstance(problem, PagingError) and problem.extra.get("received") == sum(
+                p.records or 0 for p in pages
+            ):
+                continue  # no more than where it was cut before
         except ServiceError as e:
             lossy = isinstance(e, PagingError)
             if not lossy and e.extra.get("answered") in {None, 401, 403, 429}:
@@ -213,6 +215,14 @@ def _first_whole(ways: list[_Request], service: Service, client: Client) -> Iter
         return
     assert problem is not None  # noqa: S101 - there is at least one way
     raise problem
+
+
+def _whole(request: _Request, service: Service, client: Client) -> list[Page]:
+    return complete(
+        lambda: _collect(request, service, client),
+        lambda: _hits(request, service, client),
+        request.where,
+    )[0]
 
 
 def _collect(request: _Request, service: Service, client: Client) -> Collected:
@@ -240,8 +250,9 @@ def _collect(request: _Request, service: Service, client: Client) -> Collected:
             return _unless_cut(got, size, request)
         matched = _matched(answer)
         start += len(ids)
-        # A short page is no end: servers cut pages below what was asked for. The count is one, if it comes with the page.
-        if not ids or (matched is not None and start >= matched):
+        # A short page is no end, servers cut pages below what was asked for; nor is the count alone, it may be wrong.
+        counted = request.hits if matched is None else matched
+        if not ids or (start == counted and len(ids) < size):
             return got
 
 
@@ -251,6 +262,7 @@ def _unless_cut(got: Collected, size: int, request: _Request) -> Collected:
             f"gives the first {size:,} features again and again",
             where=request.where,
             remedy="it knows no pages: set `page_size` to more than there are features",
+            received=got.count,
         )
     return got
 

@@ -30,8 +30,8 @@ _OURS = frozenset(
     }
     | {"resulttype", "sortby", "bbox", "srsname", "acceptversions"}
 )
-_GML32 = re.compile(r"gml.{0,2}3\.?2(?!\d*\+)(?!.*\+(?:g?zip))", re.IGNORECASE)
-_GML31 = re.compile(r"gml.{0,2}3(?:\.1(?:\.1)?)?$", re.IGNORECASE)
+_GML32 = re.compile(r"gml(?:\+xml)?\W{0,3}(?:version=)?\W?3\.?2", re.IGNORECASE)
+_GML31 = re.compile(r"gml(?:\+xml)?\W{0,3}(?:version=)?\W?3(?:\.1|$|\W*$)", re.IGNORECASE)
 _JSON = re.compile(r"^(application/(vnd\.)?(geo\+)?json(;.*)?|(geo)?json)$", re.IGNORECASE)
 #: Names of attributes that a table is likely to be keyed by, the surest first.
 _KEYS = ("objectid", "ogc_fid", "gid", "fid", "oid", "id", "uuid", "localid", "identifier")
@@ -113,8 +113,9 @@ def read(answer: Answer, service: Service) -> Capabilities:
     """
     root = xml(answer)
     if etree.QName(root).localname != "WFS_Capabilities":
+        told = said(answer.content()) or etree.QName(root).localname
         raise ServiceError(
-            f"is no WFS: answers with {etree.QName(root).localname}",
+            f"is no WFS: answers with {told!r}",
             where=answer.url,
             remedy="check the protocol and the address",
             answered=answer.status,
