@@ -341,7 +341,10 @@ def test_encodings(tmp_path: Path, rows: Rows) -> None:
         (tmp_path / "a.gml").write_bytes(declared.encode(encoding))
         assert rows("gml", tmp_path / "a.gml", paths={"name": "name"})[0]["name"] == "Köln"
     (tmp_path / "lies.gml").write_bytes(text.encode("iso-8859-1"))
-    with pytest.raises(SourceError, match="not well-formed"):
+    with pytest.raises(
+        SourceError,
+        match=r"bytes at line 1 are not in the encoding UTF-8, which the file has without a declaration",
+    ):
         rows("gml", tmp_path / "lies.gml")
     (tmp_path / "seven.gml").write_bytes(
         text.replace('version="1.0"', 'version="1.0" encoding="utf-7"').encode("utf-7")
@@ -398,10 +401,10 @@ def test_what_was_given_is_forgotten(tmp_path: Path, member: str) -> None:
 
 @pytest.mark.parametrize("member", ["gml:featureMember", "gml:featureMembers"])
 def test_memory_is_bounded(tmp_path: Path, member: str) -> None:
-    """Sixty megabytes in members must not need much more memory than six: features are forgotten."""
+    """Three times the features, beyond a full batch, must not need much more memory: they are forgotten."""
     filler = site("s", "<ps:text>" + "x" * 900 + "</ps:text>")
     peaks = []
-    for count in (5_000, 50_000):
+    for count in (25_000, 75_000):
         path = tmp_path / f"{count}.gml"
         with path.open("w") as file:
             file.write(f"<gml:FeatureCollection {SPACES}>")
@@ -421,7 +424,9 @@ def test_memory_is_bounded(tmp_path: Path, member: str) -> None:
         assert int(said[0]) == count
         # macOS counts bytes, Linux kilobytes.
         peaks.append(int(said[1]) / (1024 if sys.platform == "darwin" else 1))
-    assert peaks[1] - peaks[0] < 25_000, f"{peaks} kB"
+    assert peaks[1] - peaks[0] < 40_000, f"{peaks} kB"
+    # Some 190 MB of it are the libraries.
+    assert peaks[1] < 350_000, f"{peaks} kB"
 
 
 # Real files ---------------------------------------------------------------------------------------------------------------
@@ -520,6 +525,9 @@ def test_real_hamburg_lies_in_hamburg(real_data: Path, batches: Batches) -> None
     assert unit.area * 111.3**2 * np.cos(np.radians(53.55)) == pytest.approx(755, rel=0.03)
 
 
-def test_real_not_well_formed(real_data: Path, rows: Rows) -> None:
-    with pytest.raises(SourceError, match=r"line 2, column 6: XML declaration allowed only at the start"):
-        rows("gml", real_data / "inspire/nl_kadaster/ad-address-wfs-rsp-inlined.gml")
+def test_real_undeclared_prefixes(real_data: Path, rows: Rows) -> None:
+    with pytest.raises(
+        SourceError,
+        match=r"the prefix 'gml' at line 1 has no namespace \(add xmlns:gml='http://www.opengis.net/gml/3.2'",
+    ):
+        rows("gml", real_data / "inspire/nl_kadaster/gn-example-finland.xml")

@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import shapely
@@ -20,10 +19,14 @@ from pydantic import Field
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from ldt.axis import AxisOrder
 from ldt.errors import HostileSource, RecipeError, SourceError
 from ldt.sources.batches import Options, check_options, column_names
-from ldt.sources.gml_crs import parse_srs_name
-from ldt.sources.gml_geometry import GmlGeometryError, geometry_wkb, local_name
+from ldt.sources.gml_crs import parse_srs_name, with_labels
+from ldt.sources.gml_describe import Summary
+from ldt.sources.gml_each import parts
+from ldt.sources.gml_geometry import GmlGeometryError, Scope, local_name
+from ldt.sources.gml_leaves import with_leaves
 from ldt.sources.gml_members import Members, is_collection
 from ldt.sources.gml_paths import (
     FoundGeometry,
@@ -32,11 +35,11 @@ from ldt.sources.gml_paths import (
     TooDeepError,
     Walk,
     first_srs_name,
+    gml_id,
     parse_path,
 )
 from ldt.sources.gml_pieces import Pieces
 from ldt.sources.gml_shapes import Shapes
-from ldt.sources.judge import judge
 from ldt.sources.source import (
     GEOMETRY,
     MALFORMED,
@@ -45,16 +48,29 @@ from ldt.sources.source import (
     Batch,
     DeclaredCrs,
     Description,
-    LayerDescription,
 )
 
 SUFFIXES = (".gml", ".xml")
 
 GML_ID = "gml_id"
 TYPE = "_type"
+#: Of a solid, top minus bottom, in the unit of its third ordinates.
+HEIGHT = "_height"
 #: Path of the property that the record's geometry comes from, where a feature has several.
 GEOMETRY_PATH = "_geometry"
-BATCH_FEATURES = 2_000
+#: Features in a batch, at most; and bytes of geometry and text, so that large features are few in one.
+BATCH_FEATURES, BATCH_BYTES = 10_000, 24 * 1024**2
+#: Properties whose geometry only marks where a label or an icon is put.
+_LABELS = frozenset(
+    {
+        "referencePoint",
+        "representativePoint",
+        "labelPoint",
+        "annotationPosition",
+        "centroid",
+        "pointOnSurface",
+    }
+)
 
 
 class GmlOptions(Options):
@@ -63,12 +79,16 @@ class GmlOptions(Options):
     Attributes:
         feature: local names of the feature types to take; all without it.
         paths: column → location path.
-        geometry: location path of the geometry property, where a feature has several; the first one without it.
+        geometry: location path of the geometry property, where a feature has several; without it the first that is more than a label's place.
+        each: local name of a property; each of them makes a record of its own, with all else that the feature has.
+        leaves: whether every leaf becomes a column of its own, typed, in place of `raw`; the file is then read twice.
     """
 
     feature: list[str] | None = None
     paths: dict[str, str] = Field(default_factory=dict)
     geometry: str | None = None
+    each: str | None = None
+    leaves: bool = False
 
 
 class GmlReader:
@@ -78,87 +98,37 @@ class GmlReader:
     options = GmlOptions
 
     def read(self, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
-        """Yield the features, each batch of one CRS; `_row` counts all members, also those of types not asked for."""
+        """Yield the features, each batch of one CRS; `_row` counts all features, also those of types not asked for."""
         chosen = check_options(GmlOptions, options, "gml")
         names = list(chosen.paths)
-        reserved = {GML_ID, TYPE, GEOMETRY_PATH}
+        reserved = {GML_ID, TYPE, GEOMETRY_PATH, HEIGHT}
         if column_names(names) != names or reserved & set(names):
             raise RecipeError(
                 "a column's name is reserved or there twice",
                 where="option `paths`",
-                remedy="call it something else than _row, _file, _type, _geometry, gml_id, geometry, raw",
+                remedy="call it something else than _row, _file, _type, _geometry, _height, gml_id, geometry, raw",
             )
+        if chosen.leaves:
+            plain = {**options, "leaves": False}
+            yield from with_leaves(lambda: self.read(path, plain), reserved | set(names))
+            return
         reading = _Reading(
-            file=path.name,
+            path=path,
             names=names,
             paths=[parse_path(p) for p in chosen.paths.values()],
             geometry=parse_path(chosen.geometry) if chosen.geometry else None,
+            taken=frozenset(chosen.feature) if chosen.feature is not None else None,
+            each=chosen.each,
         )
-        taken = frozenset(chosen.feature) if chosen.feature is not None else None
-        try:
-            for row, feature, walk, srs_name in _walked(path, reading):
-                if taken is None or local_name(feature.tag) in taken:
-                    yield from reading.add(row, feature, walk, srs_name)
-        except SourceError:
-            # What was read before the damage is good and stays.
-            yield from reading.flush()
-            raise
-        yield from reading.flush()
+        yield from reading.batches()
 
     def describe(self, path: Path) -> Description:
         """Tell the feature types, reading the whole file once."""
-        reading = _Reading(file=path.name, names=[], paths=[], geometry=None)
-        members = Members(path)
-        layers: dict[str, LayerDescription] = {}
-        bounds: dict[str, list[float]] = {}
-        malformed = 0
-        for row, feature in enumerate(members):
-            walk = reading.walk(feature)
-            batches = [*reading.add(row, feature, walk, members.srs_name), *reading.flush()]
-            record, crs = batches[-1].records.to_pylist()[0], batches[-1].crs
-            name = record[TYPE]
-            layer = layers.setdefault(name, LayerDescription(name=name, count=0, columns={}))
-            layer.count = (layer.count or 0) + 1
-            layer.columns.update(dict.fromkeys(orjson.loads(record[RAW]), "text"))
-            malformed += record[MALFORMED] is not None
-            if record[GEOMETRY]:
-                layer.crs = layer.crs or crs
-                geometry = shapely.from_wkb(record[GEOMETRY])
-                if geometry.geom_type not in layer.geometry_types:
-                    layer.geometry_types.append(geometry.geom_type)
-                if layer.crs == crs:
-                    box, now = bounds.setdefault(name, [np.inf, np.inf, -np.inf, -np.inf]), geometry.bounds
-                    box[:] = [*np.minimum(box[:2], now[:2]), *np.maximum(box[2:], now[2:])]
-        for name, layer in layers.items():
-            if layer.geometry_types:
-                layer.extent, layer.problems = judge(layer.crs, bounds.get(name))
-        problems = [f"{malformed} features have geometry that cannot be read"] if malformed else []
-        if not layers:
-            problems.append("the collection is empty")
-        return Description(format="GML", reader="gml", layers=list(layers.values()), problems=problems)
-
-
-def _walked(path: Path, reading: _Reading) -> Iterator[tuple[int, Any, Walk, str | None]]:
-    """Yield (row, feature, walk over it, `srsName` of the collection) of every member, parsing only what must be parsed."""
-    pieces = Pieces(path, is_collection)
-    shapes = Shapes(pieces.parse, reading.walk)
-    done = 0
-    for text, allowed in pieces:
-        known = shapes.recall(text) if allowed else None
-        if known is None:
-            feature = pieces.parse(text) if allowed else None
-            if feature is None:
-                break
-            known = feature, reading.walk(feature)
-        yield done, *known, pieces.srs_name
-        done += 1
-    if pieces.complete:
-        return
-    # The file is not, or no longer, one of plain members.
-    members = Members(path)
-    for row, feature in enumerate(members):
-        if row >= done:
-            yield row, feature, reading.walk(feature), members.srs_name
+        reading = _Reading(path=path, names=[], paths=[], geometry=None, taken=None)
+        summary = Summary(path)
+        for batch in reading.batches():
+            summary.see(batch)
+        return summary.description(list(reading.places), sorted(reading.unknown))
 
 
 # Records --------------------------------------------------------------------------------------------------------------
@@ -168,12 +138,16 @@ def _walked(path: Path, reading: _Reading) -> Iterator[tuple[int, Any, Walk, str
 class _Reading:
     """The records of the batch that is being made, by column."""
 
-    file: str
+    path: Path
     names: list[str]
     paths: list[LocationPath]
     geometry: LocationPath | None
+    taken: frozenset[str] | None
+    each: str | None = None
     crs: DeclaredCrs | None = None
     places: dict[str, Place] = field(default_factory=dict)
+    defined: dict[str, str | None] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
     rows: list[int] = field(default_factory=list)
     ids: list[str | None] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
@@ -182,7 +156,63 @@ class _Reading:
     raw: list[str] = field(default_factory=list)
     malformed: list[str | None] = field(default_factory=list)
     geometry_paths: list[str | None] = field(default_factory=list)
+    heights: list[float | None] = field(default_factory=list)
     located: bool = False
+    size: int = 0
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the file's records.
+
+        Raises:
+            SourceError: the bytes cannot be read; what was read before the damage has been yielded.
+            HostileSource: they were made to do harm.
+        """
+        row = 0
+        try:
+            for member, member_walk, member_srs in self._walked():
+                waiting = [(member, member_walk, member_srs)]
+                while waiting:
+                    feature, walk, srs_name = waiting.pop()
+                    if self.taken is None or local_name(feature.tag) in self.taken:
+                        yield from self.add(row, feature, walk, srs_name, member)
+                    row += 1
+                    if walk.inlined:
+                        around = walk.envelope_srs or srs_name
+                        # The first of them is taken up next.
+                        waiting += [(f, self.walk(f), around) for f in reversed(walk.inlined)]
+        except SourceError:
+            # What was read before the damage is good and stays.
+            yield from self.flush()
+            raise
+        yield from self.flush()
+
+    def _walked(self) -> Iterator[tuple[Any, Walk, str | None]]:
+        """Yield (feature, walk over it, `srsName` of the collection) of every member, parsing only what must be parsed."""
+        if self.each is not None:
+            members = Members(self.path)
+            for feature in members:
+                for part in parts(feature, self.each):
+                    yield part, self.walk(part), members.srs_name
+            return
+        pieces = Pieces(self.path, is_collection)
+        shapes = Shapes(pieces.parse, self.walk)
+        done = 0
+        for text, allowed in pieces:
+            known = shapes.recall(text) if allowed else None
+            if known is None:
+                feature = pieces.parse(text) if allowed else None
+                if feature is None:
+                    break
+                known = feature, self.walk(feature)
+            yield *known, pieces.srs_name
+            done += 1
+        if pieces.complete:
+            return
+        # The file is not, or no longer, one of plain members.
+        members = Members(self.path)
+        for feature in members:
+            if members.completed >= done:
+                yield feature, self.walk(feature), members.srs_name
 
     def walk(self, feature: Any) -> Walk:
         """Walk over a feature.
@@ -192,38 +222,53 @@ class _Reading:
         """
         place = self.places.get(feature.tag)
         if place is None:
-            place = self.places[feature.tag] = Place((), self.paths, None, feature.tag)
+            place = self.places[feature.tag] = Place((), self.paths, None, feature.tag, self.taken)
         try:
             return Walk(feature, place, self.paths)
         except TooDeepError as e:
-            raise HostileSource(str(e), where=self.file, remedy="do not trust this file") from e
+            raise HostileSource(str(e), where=self.path.name, remedy="do not trust this file") from e
 
-    def add(self, row: int, feature: Any, walk: Walk, collection_srs: str | None) -> Iterator[Batch]:
-        """Take a feature in; yield the batch before it where its CRS is another, or the batch with it where that is full."""
+    def add(
+        self, row: int, feature: Any, walk: Walk, collection_srs: str | None, member: Any
+    ) -> Iterator[Batch]:
+        """Take a feature in; yield the batch before it where its CRS is another, or the batch with it where that is full.
+
+        Args:
+            row: its number.
+            feature: the element.
+            walk: over it.
+            collection_srs: `srsName` of what is around it.
+            member: the feature in which it stands, or itself: local references are looked up there.
+        """
         chosen = self._choose(walk)
-        wkb, problem = None, None
+        wkb, problem, height = None, None, None
         if chosen is not None:
-            crs = _crs_of(chosen, walk.envelope_srs or collection_srs)
+            crs = self._crs_of(chosen, walk.envelope_srs or collection_srs)
+            scope = Scope(member, crs)
             try:
-                wkb = geometry_wkb(chosen.element, _dimension_of(chosen, crs))
+                wkb = chosen.wkb(_dimension_of(chosen, crs), scope)
+                height = scope.height
             except GmlGeometryError as e:
                 problem = f"geometry: {e}"
             if wkb is not None:
                 if self.located and crs != self.crs:
                     yield from self.flush()
                 self.crs, self.located = crs, True
-        for other in walk.geometries:
+        for other in [*walk.geometries, *walk.inlined_geometries]:
             if other is not chosen:
-                _keep_other(walk, other)
+                _keep_other(walk, other, member)
         self.rows.append(row)
         self.ids.append(_identifier(feature))
         self.types.append(local_name(feature.tag))
         self.values.append(walk.values)
         self.wkb.append(wkb)
-        self.raw.append(orjson.dumps(walk.raw).decode())
+        raw = orjson.dumps(walk.raw).decode()
+        self.raw.append(raw)
+        self.size += len(raw) + (len(wkb) if wkb is not None else 0)
         self.malformed.append(problem)
         self.geometry_paths.append("/".join(chosen.place.path[:-1]) if chosen is not None else None)
-        if len(self.rows) >= BATCH_FEATURES:
+        self.heights.append(height)
+        if len(self.rows) >= BATCH_FEATURES or self.size >= BATCH_BYTES:
             yield from self.flush()
 
     def flush(self) -> Iterator[Batch]:
@@ -235,15 +280,16 @@ class _Reading:
             GML_ID: pa.array(self.ids, pa.string()),
             TYPE: pa.array(self.types, pa.string()),
             GEOMETRY_PATH: pa.array(self.geometry_paths, pa.string()),
+            HEIGHT: pa.array(self.heights, pa.float64()),
         }
-        for i, (name, path) in enumerate(zip(self.names, self.paths, strict=True)):
-            kind = pa.list_(pa.string()) if path.many else pa.string()
-            columns[name] = pa.array([values[i] for values in self.values], kind)
+        taken = zip(*self.values, strict=True)
+        for name, path, values in zip(self.names, self.paths, taken, strict=True):
+            columns[name] = pa.array(values, pa.list_(pa.string()) if path.many else pa.string())
         columns[GEOMETRY] = pa.array(self.wkb, pa.binary())
         columns[RAW] = pa.array(self.raw, pa.string())
         columns[MALFORMED] = pa.array(self.malformed, pa.string())
         batch = Batch(pa.RecordBatch.from_pydict(columns), self.crs)
-        self.crs, self.located = None, False
+        self.crs, self.located, self.size = None, False, 0
         for column in (
             self.rows,
             self.ids,
@@ -253,31 +299,55 @@ class _Reading:
             self.raw,
             self.malformed,
             self.geometry_paths,
+            self.heights,
         ):
             column.clear()
         yield batch
 
     def _choose(self, walk: Walk) -> FoundGeometry | None:
+        """Return the geometry that the recipe names; else the first that is more than a point put there to carry a label."""
         if self.geometry is None:
-            return walk.geometries[0] if walk.geometries else None
-        for found in walk.geometries:
-            if self.geometry.matches(found.place.path[:-1]) or self.geometry.matches(found.place.path):
-                return found
+            found = walk.geometries or walk.inlined_geometries
+            if len(found) < 2:
+                return found[0] if found else None
+            return next((f for f in found if not _LABELS & set(f.place.path)), found[0])
+        for candidate in [*walk.geometries, *walk.inlined_geometries]:
+            if self.geometry.matches(candidate.place.path[:-1]) or self.geometry.matches(
+                candidate.place.path
+            ):
+                return candidate
         return None
+
+    def _crs_of(self, found: FoundGeometry, inherited: str | None) -> DeclaredCrs | None:
+        name = found.srs_name or first_srs_name(found.element) or inherited
+        if name is None:
+            return None
+        if name.startswith("#"):
+            if name not in self.defined:
+                self.defined[name] = Members(self.path).definition(name[1:])
+            name = self.defined[name] or name
+        crs = parse_srs_name(name)
+        if crs is None:
+            self.unknown.add(name)
+        elif crs.order is AxisOrder.UNKNOWN:
+            return with_labels(crs, _axis_labels(found.element))
+        return crs
 
 
 def _identifier(feature: Any) -> str | None:
-    for tag, value in feature.items():
-        if local_name(tag) in {"id", "fid"} and (
-            tag == "fid" or tag.startswith("{http://www.opengis.net/gml")
-        ):
-            return str(value)
-    return None
+    return gml_id(feature) or feature.get("fid")
 
 
-def _crs_of(found: FoundGeometry, inherited: str | None) -> DeclaredCrs | None:
-    name = found.srs_name or first_srs_name(found.element) or inherited
-    return parse_srs_name(name) if name else None
+def _axis_labels(element: Any) -> str | None:
+    """Return the `axisLabels` of a geometry or of what is around it."""
+    labels = next((e.get("axisLabels") for e in element.iter() if e.get("axisLabels")), None)
+    for above in element.iterancestors() if labels is None else ():
+        # Those of an envelope stand beside the geometry's property, or beside the member.
+        for sibling in [above, *(c for c in above if local_name(str(c.tag)) == "boundedBy")]:
+            labels = labels or next(
+                (e.get("axisLabels") for e in sibling.iter() if e.get("axisLabels")), None
+            )
+    return labels
 
 
 def _dimension_of(found: FoundGeometry, crs: DeclaredCrs | None) -> int | None:
@@ -297,11 +367,11 @@ def _axes(srs_name: str) -> int | None:
         return None
 
 
-def _keep_other(walk: Walk, other: FoundGeometry) -> None:
+def _keep_other(walk: Walk, other: FoundGeometry, member: Any) -> None:
     """Put a geometry that is not the record's own into `raw`, as WKT under the path of its property."""
     key = "/".join(other.place.path[:-1])
     try:
-        wkb = geometry_wkb(other.element, other.dimension)
+        wkb = other.wkb(other.dimension, Scope(member))
     except GmlGeometryError as e:
         walk.raw[f"{key}/@problem"] = str(e)
         return

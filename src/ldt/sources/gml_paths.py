@@ -10,17 +10,22 @@ Names are local: namespaces and their versions do not matter (`inspireID|inspire
 it may begin anywhere below. Its value is the text of the first element that has some, or with `@` of an attribute (`@href`);
 with `[]` the list of all. A nil or empty element has no value.
 
+A feature within a feature (an element in a property, with a `gml:id` of its own) is met as if it were referred to: `path/@href` is `#` and
+its id. Its leaves belong to it, where it becomes a record of its own; columns that name the way to them have them all the same.
+
 Paths are not searched: each distinct place in a feature type is compared with all paths once, and from then on one dictionary
 look-up per element tells which columns it feeds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ldt.errors import RecipeError
-from ldt.sources.gml_geometry import is_geometry, local_name
+from ldt.sources.gml_geometry import Scope, geometry_wkb, is_geometry, local_name
 
 #: Elements may be nested this deep; real features stay below 30.
 MAX_DEPTH = 200
@@ -29,6 +34,11 @@ _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
 #: Attributes that say nothing of the object.
 _NOISE = frozenset({f"{_XSI}schemaLocation", f"{_XSI}type", f"{_XLINK}type", "srsDimension"})
+_GML_IDS = ("{http://www.opengis.net/gml/3.2}id", "{http://www.opengis.net/gml}id")
+#: Namespaces whose objects have identifiers and are no features.
+_NO_FEATURES = tuple(
+    f"{{http://www.{host}" for host in ("opengis.net/gml", "opengis.net/swe", "isotc211.org/", "w3.org/")
+)
 _GRIDS = frozenset({"Grid", "RectifiedGrid", "ReferenceableGrid"})
 
 
@@ -95,27 +105,57 @@ def parse_path(text: str) -> LocationPath:
     )
 
 
+def gml_id(element: Any) -> str | None:
+    """Return the `gml:id` of an element."""
+    for name in _GML_IDS:
+        if (value := element.get(name)) is not None:
+            return str(value)
+    return None
+
+
+def may_be_feature(tag: str) -> bool:
+    """Whether an element that has a `gml:id` is a feature: its name is that of a type, and none of GML's or ISO's own objects."""
+    return local_name(tag)[:1].isupper() and not tag.startswith(_NO_FEATURES)
+
+
 class Place:
-    """A place in a feature type: what an element there is called in `raw`, and which columns it feeds."""
+    """A place in a feature type: what an element there is called in `raw`, and which columns it feeds.
+
+    Args:
+        path: local names, from below the feature.
+        paths: of the columns.
+        parent: None for the feature itself.
+        tag: of the element.
+        taken: local names of the feature types that become records; all without it.
+    """
 
     __slots__ = (
         "attributes",
         "children",
         "depth",
         "geometry",
+        "inlined",
         "key",
         "parent",
         "path",
         "paths",
+        "recorded",
         "skipped",
+        "taken",
         "text",
         "within_grid",
     )
 
     def __init__(
-        self, path: tuple[str, ...], paths: list[LocationPath], parent: Place | None, tag: str
+        self,
+        path: tuple[str, ...],
+        paths: list[LocationPath],
+        parent: Place | None,
+        tag: str,
+        taken: frozenset[str] | None = None,
     ) -> None:
         self.path = path
+        self.taken = taken
         self.paths = paths
         self.parent = parent
         self.depth = len(path)
@@ -124,6 +164,10 @@ class Place:
         self.within_grid: bool = parent is not None and (parent.within_grid or local_name(tag) in _GRIDS)
         self.geometry = parent is not None and not self.within_grid and is_geometry(tag)
         self.skipped = path[-1:] == ("boundedBy",) and tag.startswith("{http://www.opengis.net/gml")
+        in_property = parent is not None and bool(parent.path) and not parent.path[-1][:1].isupper()
+        #: Whether what stands here is a feature of its own if it has an id; and whether that becomes a record.
+        self.inlined = in_property and not self.geometry and may_be_feature(tag)
+        self.recorded = taken is None or local_name(tag) in taken
         self.text = tuple(i for i, p in enumerate(paths) if not p.attributes and p.steps and p.matches(path))
         self.children: dict[str, Place] = {}
         self.attributes: dict[str, tuple[str | None, tuple[int, ...]]] = {}
@@ -134,7 +178,9 @@ class Place:
         if place is None:
             if self.depth >= MAX_DEPTH:
                 raise TooDeepError(f"nested deeper than {MAX_DEPTH} elements")
-            place = self.children[tag] = Place((*self.path, local_name(tag)), self.paths, self, tag)
+            place = self.children[tag] = Place(
+                (*self.path, local_name(tag)), self.paths, self, tag, self.taken
+            )
         return place
 
     def attribute(self, tag: str) -> tuple[str | None, tuple[int, ...]]:
@@ -160,12 +206,14 @@ class FoundGeometry:
         element: the geometry's element.
         srs_name: as it stands on it or an ancestor within the feature.
         dimension: `srsDimension` of an ancestor.
+        wkb: makes well-known binary of it, as :func:`geometry_wkb` does of its element, given the other arguments.
     """
 
     place: Place
     element: Any
     srs_name: str | None
     dimension: int | None
+    wkb: Callable[[int | None, Scope], bytes | None]
 
 
 class Walk:
@@ -175,17 +223,31 @@ class Walk:
         values: by column: the first text, or the list of all.
         raw: every leaf by its path; repeated ones as lists.
         geometries: in the order of the document.
+        inlined: features within the feature, in the order of the document; not those within these.
+        inlined_geometries: of those of them that become no records, and so are part of this one.
         envelope_srs: `srsName` of the feature's own envelope.
     """
 
-    __slots__ = ("envelope_srs", "geometries", "paths", "raw", "values")
+    __slots__ = (
+        "_within",
+        "envelope_srs",
+        "geometries",
+        "inlined",
+        "inlined_geometries",
+        "paths",
+        "raw",
+        "values",
+    )
 
     def __init__(self, feature: Any, place: Place, paths: list[LocationPath]) -> None:
         self.paths = paths
         self.values: list[Any] = [[] if p.many else None for p in paths]
         self.raw: dict[str, Any] = {}
         self.geometries: list[FoundGeometry] = []
+        self.inlined: list[Any] = []
+        self.inlined_geometries: list[FoundGeometry] = []
         self.envelope_srs: str | None = None
+        self._within = 0
         self._visit(feature, place, None, None)
 
     def _visit(self, element: Any, place: Place, srs_name: str | None, dimension: int | None) -> None:
@@ -219,12 +281,39 @@ class Walk:
                 continue
             if below.geometry:
                 self.geometries.append(
-                    FoundGeometry(below, child, child.get("srsName") or srs_name, dimension)
+                    FoundGeometry(
+                        below,
+                        child,
+                        child.get("srsName") or srs_name,
+                        dimension,
+                        partial(geometry_wkb, child),
+                    )
                 )
             elif below.skipped:
-                self.envelope_srs = self.envelope_srs or first_srs_name(child)
+                if not self._within:
+                    self.envelope_srs = self.envelope_srs or first_srs_name(child)
+            elif below.inlined and (identifier := gml_id(child)) is not None:
+                self.keep(f"{place.key}/@href", f"#{identifier}")
+                self._visit_inlined(child, below, srs_name, dimension)
             else:
                 self._visit(child, below, srs_name, dimension)
+
+    def _visit_inlined(self, element: Any, place: Place, srs_name: str | None, dimension: int | None) -> None:
+        """Visit a feature within the feature; what belongs to its own record is not kept with this one."""
+        if not self._within:
+            self.inlined.append(element)
+        if place.recorded and not self.paths:
+            return
+        raw, geometries = self.raw, self.geometries
+        if place.recorded:
+            self.raw = {}
+        self.geometries = []
+        self._within += 1
+        self._visit(element, place, srs_name, dimension)
+        self._within -= 1
+        if not place.recorded:
+            self.inlined_geometries += self.geometries
+        self.raw, self.geometries = raw, geometries
 
     def _feed(self, columns: tuple[int, ...], value: str) -> None:
         for i in columns:

@@ -12,7 +12,7 @@ from array import array
 from struct import pack
 from typing import Any
 
-from ldt.sources.gml_geometry import geometry_wkb, local_name
+from ldt.sources.gml_geometry import Scope, geometry_wkb, local_name
 
 _POINT, _LINE, _POLYGON, _MULTI_POLYGON = 1, 2, 3, 6
 _WRAPPERS = {"Surface": "patches", "MultiSurface": "surfaceMember", "MultiPolygon": "polygonMember"}
@@ -36,7 +36,7 @@ class Quick:
         self._dimension = None if not stated else 2 if stated == {"2"} else 0
         self._kind, self._polygons = _plan(element) if _LITTLE and self._dimension != 0 else (0, [])
 
-    def wkb(self, dimension: int | None) -> bytes | None:
+    def wkb(self, dimension: int | None, scope: Scope) -> bytes | None:
         """Return the geometry as :func:`geometry_wkb` does, and raise what it raises."""
         dimension = self._dimension or dimension
         if self._kind and dimension != 3:
@@ -46,7 +46,7 @@ class Quick:
                 plain = None
             if plain is not None:
                 return plain
-        return geometry_wkb(self._element, dimension)
+        return geometry_wkb(self._element, dimension, scope)
 
     def _plain(self, *, known: bool) -> bytes | None:
         """Return well-known binary; None where something is not plain. `known` says that positions have two ordinates."""

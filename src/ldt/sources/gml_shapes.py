@@ -16,6 +16,7 @@ from typing import Any
 
 from ldt.sources.gml_geometry import local_name
 from ldt.sources.gml_paths import Walk
+from ldt.sources.gml_quick import Quick
 
 #: What may be a value: an attribute's in double quotes, or text that is not all space. A quote ends it.
 _VALUES = re.compile(r'(="|>(?=\s*[^\s<]))([^"<]*)')
@@ -23,6 +24,7 @@ _REFERENCE = re.compile("&([a-z]+);|&")
 _CHARACTERS = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 #: Attributes whose values decide how the rest is read.
 _DECIDES = re.compile(r"[\s:](?:xmlns(?::[\w.-]+)?|srsName|srsDimension|axisLabels|nil)$")
+_SPACES = str.maketrans("\n\t", "  ")
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _MARK = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
 #: Markups that are remembered in one file, and values of a member that are looked at: more is not worth it.
@@ -40,7 +42,8 @@ class Shape:
         feature: the feature, with a mark in the place of each value that does not decide.
         walk: a walk over it.
         fixed: number and content of the values that do.
-        texts, attributes: numbers of the values that are text, and of those that are an attribute's.
+        texts: numbers of the values that are text, about which space means nothing; the others are attributes'.
+        count: of the values.
     """
 
     __slots__ = (
@@ -50,51 +53,69 @@ class Shape:
         "_fixed",
         "_keys",
         "_leaves",
-        "_one_each",
+        "_of_attributes",
         "_slots",
         "_texts",
         "_walk",
     )
 
-    def __init__(
-        self, feature: Any, walk: Walk, fixed: dict[int, str], texts: list[int], attributes: list[int]
-    ) -> None:
+    def __init__(self, feature: Any, walk: Walk, fixed: dict[int, str], texts: list[int], count: int) -> None:
         self._feature, self._walk, self._fixed = feature, walk, list(fixed.items())
-        self._texts, self._attributes = texts, attributes
-        self._columns = [_picks(value) for value in walk.values]
+        self._texts = texts
+        self._attributes = sorted({*range(count)} - {*texts})
+        # The first value twice, so that there is always a tuple; it does no harm.
+        self._of_attributes = itemgetter(0, 0, *self._attributes)
+        self._columns = _Picker([_picks(value) for value in walk.values])
         self._keys = list(walk.raw)
-        self._leaves = [_picks(value) for value in walk.raw.values()]
-        # The usual case: every leaf stands once, and is one value.
-        numbers = [pick for pick in self._leaves if isinstance(pick, int)]
-        self._one_each = (
-            itemgetter(*numbers) if len(numbers) == len(self._leaves) and len(numbers) > 1 else None
-        )
+        self._leaves = _Picker([_picks(value) for value in walk.raw.values()])
         self._slots = list(_slots(feature, walk))
+        for found in walk.geometries:
+            found.wkb = Quick(found.element).wkb
 
     def fits(self, values: list[str]) -> bool:
         """Whether the values that decide are those of this shape."""
         return all(values[number] == value for number, value in self._fixed)
 
-    def fill(self, values: list[str]) -> tuple[Any, Walk]:
+    def fill(self, values: list[Any]) -> tuple[Any, Walk]:
         """Return the feature and the walk over it as they would be; both are used again for the next one."""
-        for number in self._texts:
-            values[number] = values[number].strip()
-        for number in self._attributes:
-            # XML 1.0, 3.3.3: a line break in an attribute's value is a space.
-            if "\n" in values[number] or "\t" in values[number]:
-                values[number] = values[number].replace("\n", " ").replace("\t", " ")
+        stripped = list(map(str.strip, values))
+        if stripped != values:
+            for number in self._texts:
+                values[number] = stripped[number]
+        joined = "".join(self._of_attributes(values))
+        if "\n" in joined or "\t" in joined:
+            # XML 1.0, 3.3.3: a line break or a tab in an attribute's value is a space.
+            for number in self._attributes:
+                values[number] = values[number].translate(_SPACES)
         walk = self._walk
-        walk.values = [_filled(picks, values) for picks in self._columns]
-        leaves = (
-            self._one_each(values) if self._one_each else [_filled(picks, values) for picks in self._leaves]
-        )
-        walk.raw = dict(zip(self._keys, leaves, strict=True))
+        # What a value may also be: nothing.
+        values.append(None)
+        walk.values = self._columns(values)
+        walk.raw = dict(zip(self._keys, self._leaves(values), strict=True))
         for element, attribute, number in self._slots:
             if attribute is None:
                 element.text = values[number]
             else:
                 element.set(attribute, values[number])
         return self._feature, walk
+
+
+class _Picker:
+    """Makes a list out of a member's values; None must be the last of them."""
+
+    __slots__ = ("_other", "_single")
+
+    def __init__(self, picks: list[Pick | list[Pick]]) -> None:
+        # Two more, so that there is always a tuple.
+        numbers = [pick if isinstance(pick, int) else -1 for pick in picks]
+        self._single = itemgetter(*numbers, -1, -1)
+        self._other = [(i, p) for i, p in enumerate(picks) if p is not None and not isinstance(p, int)]
+
+    def __call__(self, values: list[Any]) -> list[Any]:
+        made = list(self._single(values)[:-2])
+        for place, pick in self._other:
+            made[place] = _filled(pick, values)
+        return made
 
 
 class Shapes:
@@ -137,7 +158,7 @@ class Shapes:
 
     def _learn(self, parts: list[str]) -> Shape | None:
         """Return the shape of a member's text, taken apart."""
-        if any(sign in part for part in parts for sign in ("<!", "<?", _OPEN)):
+        if len(parts) == 1 or any(sign in part for part in parts for sign in ("<!", "<?", _OPEN)):
             return None
         fixed = {i: v for i, v in enumerate(parts[2::3]) if _DECIDES.search(parts[3 * i][-60:])}
         for _ in range(2):
@@ -145,11 +166,12 @@ class Shapes:
             if feature is None:
                 return None
             walk = self._walk(feature)
+            if walk.inlined:  # a feature in a feature is a record of its own
+                return None
             more = set(_deciding(walk)) - fixed.keys()
             if not more:
                 texts = [i for i, sign in enumerate(parts[1::3]) if sign == ">"]
-                attributes = [i for i, sign in enumerate(parts[1::3]) if sign != ">"]
-                return Shape(feature, walk, fixed, texts, attributes)
+                return Shape(feature, walk, fixed, texts, len(parts) // 3)
             fixed |= {number: parts[3 * number + 2] for number in more}
         return None
 
@@ -185,6 +207,12 @@ def _deciding(walk: Walk) -> Iterator[int]:
                     yield from map(int, _MARK.findall(value))
 
 
+def _refers(walk: Walk) -> bool:
+    """Whether a geometry refers to others."""
+    found = (*walk.geometries, *walk.inlined_geometries)
+    return any(local_name(name) == "href" for f in found for e in f.element.iter() for name in e.attrib)
+
+
 def _slots(feature: Any, walk: Walk) -> Iterator[tuple[Any, str | None, int]]:
     """Yield (element, attribute or None for its text, number of the value): what is read off the feature itself."""
     for name, value in feature.items():
@@ -210,7 +238,7 @@ def _pick(value: str | None) -> Pick:
     return tuple(int(part) if place % 2 else part for place, part in enumerate(cut))
 
 
-def _filled(picks: Pick | list[Pick], values: list[str]) -> Any:
+def _filled(picks: Pick | list[Pick], values: list[Any]) -> Any:
     if isinstance(picks, int):
         return values[picks]
     if picks is None:
