@@ -297,6 +297,25 @@ def test_a_small_file_that_says_that_it_is_enormous(tmp_path: Path) -> None:
         layers(path)
 
 
+def test_a_gaussian_grid_of_too_many_rows(real_data: Path, tmp_path: Path) -> None:
+    """Random damage found it: the rows of N38688 are looked for during minutes. N32 stands at the end of the grid's increments."""
+    data = bytearray((real_data / "climate/rotated_N32_subarea.grib").read_bytes())
+    at = data.index((32).to_bytes(2, "big"), 36)
+    data[at : at + 2] = (38_688).to_bytes(2, "big")
+    path = tmp_path / "a.grib"
+    path.write_bytes(bytes(data))
+    with pytest.raises(HostileSource, match="a Gaussian grid of 38,688 rows"):
+        layers(path)
+
+
+def test_the_library_writes_nothing_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = write_grib(tmp_path / "a.grib2", [({}, counting())])
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(SourceError):
+        layers(path)
+    assert capfd.readouterr().err == ""
+
+
 def test_random_damage_is_told(real_data: Path, tmp_path: Path) -> None:
     """Bytes changed at random: a file is read, or refused with what is wrong; never anything else."""
     given = (real_data / "climate/optical-cams.grib").read_bytes()

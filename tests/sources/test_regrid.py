@@ -84,7 +84,9 @@ def test_windows_are_parts_of_the_whole_and_read_no_more_than_they_need() -> Non
     assert (bottom - top) * (right - left) < 15 * 20
     # A corner of the box that no cell is near to: nothing but one cell is read, to learn the type.
     asked.clear()
-    assert np.isnan(grid.read((0, 1, 0, 1), read)).all()
+    empty = np.argwhere(np.isnan(whole(grid, field)))[0]
+    row, column = int(empty[0]), int(empty[1])
+    assert np.isnan(grid.read((row, row + 1, column, column + 1), read)).all()
     assert asked == [(0, 1, 0, 1)]
 
 
@@ -105,8 +107,8 @@ def test_a_field_over_the_antimeridian() -> None:
     lon, lat = np.meshgrid([177.0, 178.0, 179.0, -180.0, -179.0, -178.0], [-16.0, -17.0, -18.2, -19.0])
     grid = Regridded(Path("a.nc"), lon, lat)
     a, _, c, *_ = grid.transform
-    assert c <= 176.6
-    assert 182.5 < c + a * grid.width < 184.0
+    assert c <= 177.0
+    assert 182.0 < c + a * grid.width < 184.0
 
 
 def test_a_field_about_the_pole() -> None:
@@ -114,7 +116,7 @@ def test_a_field_about_the_pole() -> None:
     assert lat.max() > 89
     grid = Regridded(Path("a.nc"), lon, lat)
     _, _, _, _, e, f = grid.transform
-    assert f <= 90.0 + 1e-9
+    assert f <= 90.0 - e / 2
     found = whole(grid, lat)
     y = middles(grid)[1]
     there = ~np.isnan(found)

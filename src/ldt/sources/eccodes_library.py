@@ -36,12 +36,25 @@ def eccodes() -> ModuleType:
     try:
         home = _load_for_itself()
         with _found_at(home):
-            return importlib.import_module("eccodes")
+            found = importlib.import_module("eccodes")
+        _quiet()
     except (ImportError, OSError, RuntimeError) as e:
         raise SourceError(
             f"GRIB is read with ecCodes, which does not load: {' '.join(str(e).split())}",
             remedy="install the packages eccodes and eccodeslib, or make the file NetCDF",
         ) from e
+    return found
+
+
+def _quiet() -> None:
+    """Let the library write nothing on standard error: what goes wrong is told by exceptions."""
+    bindings = importlib.import_module("gribapi.bindings")
+    libc = ctypes.CDLL(None)
+    libc.fopen.restype = ctypes.c_void_p
+    nowhere = libc.fopen(os.devnull.encode(), b"w")
+    bindings.lib.grib_context_set_logging_file(
+        bindings.lib.grib_context_get_default(), bindings.ffi.cast("FILE *", nowhere)
+    )
 
 
 def _load_for_itself() -> Path | None:

@@ -27,6 +27,8 @@ from ldt.sources.source import TimeAxis, Transform
 _AGAIN = "get it again from where it came"
 #: Messages that a file may have; a year of hours on 37 levels has 324,120.
 MAX_MESSAGES = 1_000_000
+#: Rows between pole and equator that a Gaussian grid may have; those in use have up to 8,000, and finding them takes their square.
+_MAX_GAUSSIAN = 10_000
 #: What stands in unpacked values where there is none; no quantity is so large.
 _NONE = 1e36
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -136,6 +138,12 @@ def _message(ec: Any, path: Path, handle: Any) -> _Message:
 
     points = int(number("numberOfDataPoints") or number("numberOfPoints"))
     check_block(path, (points,), "float64")
+    if (rows := number("N")) > _MAX_GAUSSIAN:
+        raise HostileSource(
+            f"a Gaussian grid of {rows:,.0f} rows to the equator, more than {_MAX_GAUSSIAN:,}",
+            where=path.name,
+            remedy=_AGAIN,
+        )
     # Seconds, so that steps of minutes and of hours are told alike.
     ec.codes_set(handle, "stepUnits", "s")
     start, end = number("startStep"), number("endStep")

@@ -198,11 +198,10 @@ def _place(
             transform, points = cf.rectilinear(longitude, latitude)
             # GDAL takes grids for regular that are not quite (Gaussian ones); where they are, it knows which row is first.
             return (None, points) if points is not None else (told or transform, None)
-    if told is None:
-        mapping = tags.get(f"{name}#grid_mapping", "").split(":")[0]
-        crs = cf.mapped(_attributes(tags, mapping))
+    crs = cf.mapped(_attributes(tags, tags.get(f"{name}#grid_mapping", "").split(":")[0]))
+    if crs is not None and crs.is_geographic and crs.is_derived:
         x, y = (_dimension(path, tags, words) for words in (cf.X, cf.Y))
-        if crs is not None and x is not None and y is not None and (len(y), len(x)) == file.shape:
+        if x is not None and y is not None and (len(y), len(x)) == file.shape:
             return None, cf.unrotated(crs, x, y)
     return told, None
 

@@ -69,8 +69,6 @@ class Regridded:
         left, self.width = _cells(west, east, dx)
         bottom, self.height = _cells(south, north, dy)
         top = bottom + self.height * dy
-        if top > 90 + dy / 2 or bottom < -90 - dy / 2:
-            top, self.height = 90.0, round(180 / dy) if bottom < -90 else self.height
         if east - west > 360 - 1.5 * dx:  # all around
             left, self.width = -180.0, round(360 / dx)
             dx = 360 / self.width
@@ -181,7 +179,6 @@ def _span(longitude: Degrees, dx: float) -> tuple[float, float]:
 
 
 def _cells(low: float, high: float, size: float) -> tuple[float, int]:
-    """Return the edge of the first cell and how many hold the middles from `low` to `high`; edges are multiples of the size."""
-    first = np.floor(low / size)
-    count = int(np.floor(high / size) - first) + 1
-    return float(first * size), count
+    """Return the edge of the first cell and how many hold the places from `low` to `high`; middles are multiples of the size."""
+    first = round(low / size)
+    return (first - 0.5) * size, round(high / size) - first + 1
