@@ -21,7 +21,20 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer import TyperException
 
-from ldt.cli import conformance, db, demo, export, indicators, ingest, inspect, output, references, serve, twin
+from ldt.cli import (
+    conformance,
+    db,
+    demo,
+    export,
+    indicators,
+    ingest,
+    inspect,
+    output,
+    references,
+    serve,
+    sources,
+    twin,
+)
 from ldt.errors import LdtError, StoreError, UsageError
 
 FAULT = 70
@@ -50,6 +63,7 @@ app.command("inspect")(inspect.inspect)
 app.command("ingest")(ingest.ingest)
 app.command("rejected")(ingest.rejected)
 app.command("references")(references.references)
+app.add_typer(sources.app)
 app.add_typer(indicators.app)
 app.command("export")(export.export)
 app.add_typer(conformance.app)

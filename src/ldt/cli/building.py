@@ -32,6 +32,10 @@ class Steps:
         self._advance(max(done - self._done, 0))
         self._done = max(done, self._done)
 
+    def advance(self) -> None:
+        """Tell that one more of it is done."""
+        self._advance(1)
+
 
 @contextmanager
 def steps() -> Iterator[Steps]:
@@ -57,4 +61,5 @@ def build(url: str, manifest: Path) -> Built:
             manifest,
             step=lambda what, done, of: shown.begin(f"{done + 1}/{of} {what}"),
             progress=lambda source, read: shown.reach(read),
+            told=lambda address, cached: shown.advance(),
         )

@@ -12,7 +12,10 @@ from ldt.cli.references import counted, told
 from ldt.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
+    from ldt.harmonise.recipe import Recipe
+    from ldt.pipeline.fetch import Fetched
     from ldt.pipeline.ingest import Ingested
+    from ldt.timerange import Period
 
 recipes = typer.Typer(
     name="recipes", help="Recipes: how data sets are read.", no_args_is_help=True, rich_markup_mode=None
@@ -30,21 +33,40 @@ _OUTCOMES = ("accepted", "repaired", "rejected", "duplicate", "outside")
 
 def ingest(
     recipe: Annotated[str, typer.Argument(help="A recipe by name, or the path of one.")],
-    sources: Annotated[list[Path], typer.Argument(help="Files, folders or archives.")],
     twin: Twin,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Files, folders, archives or addresses; none for the live service that the recipe names."
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the data set, the recipe's own by default.")
     ] = None,
     option: Option = None,
+    layer: Annotated[
+        str | None, typer.Option(help="Part of a live service: feature type, collection, layer.")
+    ] = None,
+    period: Annotated[
+        str | None, typer.Option(help="Ask a live service for the observations of this period only.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Take what was fetched of live services before.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring one data set of a twin up to date; prints the five outcomes, which add up to what was read."""
+    from datetime import UTC
+
     from ldt.harmonise.recipe import load_recipe
     from ldt.pipeline.ingest import ingest as run
     from ldt.store.cluster import database_url
+    from ldt.timerange import parse_period
 
     name = _dataset_name(name)
     loaded = load_recipe(recipe, Path.cwd()).with_options(_options(option))
+    asked = parse_period(period, UTC) if period else None
+    paths = _given(loaded, twin, sources or [], layer=layer, period=asked, offline=offline)
     with progress(f"reading {loaded.name}") as advance:
         so_far = 0
 
@@ -53,7 +75,7 @@ def ingest(
             advance(read - so_far)
             so_far = read
 
-        done = run(database_url(), twin, loaded, sources, name=name, progress=tell)
+        done = run(database_url(), twin, loaded, paths, name=name, progress=tell)
     met = counted(database_url(), twin, done.dataset) if loaded.feature else None
 
     def render() -> None:
@@ -62,6 +84,28 @@ def ingest(
             say(f"  {told(met)}")
 
     emit({**done.summary(), "references": met.summary() if met else None}, render)
+
+
+def _given(
+    recipe: Recipe, twin: str, sources: list[str], *, layer: str | None, period: Period | None, offline: bool
+) -> list[Path | Fetched]:
+    """Return what is to be read; what live services answer is fetched, each answer shown as a step."""
+    from ldt.pipeline.fetch import is_address, sources_of
+    from ldt.store.cluster import database_url
+
+    if sources and not any(is_address(s) for s in sources):
+        return [Path(s) for s in sources]
+    with progress(f"fetching {recipe.name}") as advance:
+        return sources_of(
+            database_url(),
+            twin,
+            recipe,
+            sources,
+            layer=layer,
+            period=period,
+            offline=offline,
+            told=lambda _url, _cached: advance(1),
+        )
 
 
 def _dataset_name(given: str | None) -> str | None:
