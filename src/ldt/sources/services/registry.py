@@ -16,6 +16,7 @@ _MODULES = {
     "csw": "csw",
     "sensorthings": "sensorthings",
     "ngsild": "ngsild",
+    "eea-air": "eea_air",
 }
 
 
