@@ -602,3 +602,16 @@ def test_any_other_feature_arrives_with_its_leaves_as_typed_attributes(tmp_path:
     assert (second["properties"]["level"], second["properties"]["share"]) == (-4, 2.0)
     assert second["properties"]["tag"] == ["c"]
     assert (first["local_id"], first["alias"], first["geometry"].bounds) == ("S1", "S1", POINT)
+
+
+def test_what_stands_in_a_feature_is_a_record_and_is_referred_to(tmp_path: Path) -> None:
+    """A mapped feature with the unit that it shows, and that with an event: none of them is named by a link."""
+    event = '<ge:GeologicEvent gml:id="EV"/>'
+    unit = f'<ge:GeologicUnit gml:id="U"><ge:geologicHistory>{event}</ge:geologicHistory></ge:GeologicUnit>'
+    mapped = f'<ge:MappedFeature gml:id="M"><ge:shape>{square(51, 7)}</ge:shape><ge:specification>{unit}</ge:specification></ge:MappedFeature>'
+    rows, _ = made("inspire/geologic-features", tmp_path / "g.gml", collection(mapped))
+    assert [(r["alias"], r["properties"]) for r in rows] == [
+        ("M", {"kind": "MappedFeature", "specification": "#U"}),
+        ("U", {"kind": "GeologicUnit", "history": ["#EV"]}),
+        ("EV", {"kind": "GeologicEvent"}),
+    ]

@@ -32,6 +32,7 @@ MAX_DEPTH = 200
 
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
+_HREF = f"{_XLINK}href"
 #: Attributes that say nothing of the object.
 _NOISE = frozenset({f"{_XSI}schemaLocation", f"{_XSI}type", f"{_XLINK}type", "srsDimension"})
 _GML_IDS = ("{http://www.opengis.net/gml/3.2}id", "{http://www.opengis.net/gml}id")
@@ -294,6 +295,8 @@ class Walk:
                     self.envelope_srs = self.envelope_srs or first_srs_name(child)
             elif below.inlined and (identifier := gml_id(child)) is not None:
                 self.keep(f"{place.key}/@href", f"#{identifier}")
+                if element.get(_HREF) is None:
+                    self._feed(place.attribute(_HREF)[1], f"#{identifier}")
                 self._visit_inlined(child, below, srs_name, dimension)
             else:
                 self._visit(child, below, srs_name, dimension)
