@@ -14,6 +14,10 @@ order not declared, in both orders        x first, as short codes such as `EPSG:
 in no place, in neither order             the file is refused: never silently misplaced
 ========================================  ========================================================================
 
+A CRS that is made for the whole Earth (EPSG:4326) has room for both orders: latitude and longitude of a place in Europe,
+exchanged, are one off Somalia. So, where neither a twin nor a country tells, data that lie outside Europe as declared, and
+nearly all within it when swapped, are taken as swapped, and that is reported like any repair.
+
 Data that fit the area of use but not the twin are right where they are, and outside. If a recipe names a country and the
 data lie neither there nor in the twin, the file is refused.
 
@@ -43,6 +47,7 @@ from shapely.geometry.base import BaseGeometry
 from ldt.axis import AxisOrder, horizontal, to_xy
 from ldt.errors import CheckError, RecipeError
 from ldt.settings import shipped
+from ldt.sources.judge import EUROPE
 from ldt.sources.source import DeclaredCrs
 
 # An operation that depends on a grid fetched in between would give other coordinates tomorrow.
@@ -55,6 +60,8 @@ MARGIN = 6.0
 
 #: Geographic CRS whose coordinates are kept as they are. That of ETRS89 is a null transformation (EPSG:1149, 1 m).
 _KEPT = frozenset({("EPSG", "4326"), ("EPSG", "4258"), ("OGC", "CRS84")})
+#: Share of a sample that must lie in Europe, swapped, before an order is doubted that is possible as it is.
+_NEARLY_ALL = 0.95
 _REMEDY = "state the right one in the recipe: source.crs, with source.crs_because"
 
 Geometries = NDArray[Any]
@@ -171,6 +178,8 @@ def judge(
     if certain:
         as_xy = as_yx = as_xy if declared.order is AxisOrder.XY else as_yx
     found, expected, both = _decide(declared.order, as_xy, as_yx, places)
+    if found is not None and len(places) == 1 and not certain and _is_wide(places[0][1]):
+        found, expected = _in_europe(found, expected, as_xy, as_yx)
     if found is None:
         raise _refusal(declared, bounds, places)
     if country and expected not in {"the twin", places_name(country)}:
@@ -215,6 +224,11 @@ def _countries() -> dict[str, Any]:
         (shipped("schemas") / "countries.yaml").read_text(encoding="utf-8")
     )
     return content
+
+
+def country_codes() -> list[str]:
+    """Return the ISO 3166 codes of the countries in `schemas/countries.yaml`, without `EU`, which is all of them."""
+    return [code for code in _countries()["countries"] if code != "EU"]
 
 
 def country_box(code: str) -> Box:
@@ -312,6 +326,21 @@ def _decide(
         if holds or swapped:
             return (order if holds else order.other), name, holds and swapped
     return None, "", False
+
+
+def _is_wide(place: Box) -> bool:
+    return place.east - place.west >= 350
+
+
+def _in_europe(
+    found: AxisOrder, expected: str, as_xy: NDArray[np.float64], as_yx: NDArray[np.float64]
+) -> tuple[AxisOrder, str]:
+    """Return the other order where data lie outside Europe in the one found, and nearly all within it in the other."""
+    here, there = (as_yx, as_xy) if found is AxisOrder.YX else (as_xy, as_yx)
+    europe = Box(*EUROPE)
+    if _share(here, europe) == 0 and _share(there, europe) >= _NEARLY_ALL:
+        return found.other, "Europe"
+    return found, expected
 
 
 def _reason(declared: DeclaredCrs, found: AxisOrder, expected: str, both: bool) -> str:

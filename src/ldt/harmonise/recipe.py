@@ -94,6 +94,9 @@ class FeatureMapping(_Strict):
         cell: SQL of a code of the reference grid (`1kmN3210E4321`, `CRS3035RES1000mN3210000E4321000`); the geometry is that cell.
         codes: canonical property → vocabulary: a record whose value is none of its finest codes (of Corine's three levels the
             third) is rejected.
+        collection: id of the collection of generic features, which have one of their own; `*` stands for the name of the layer
+            or file. Recipes with `*` are made to fit the layer: its columns are the properties, typed.
+        properties: JSON Schema of the properties of generic features, by name (`{type: integer}`), for those who read them.
         raw: whether what no column took is kept with the feature. `false` where several records tell of one object (the rows
             of a sensor all name its place): the first is the feature, the others repeat it.
     """
@@ -110,6 +113,8 @@ class FeatureMapping(_Strict):
     alias: Sql | None = None
     cell: Sql | None = None
     codes: dict[str, str] = {}
+    collection: str | None = Field(None, pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9_-]*)$", max_length=120)
+    properties: dict[str, dict[str, str]] = {}
     raw: bool = True
 
 
@@ -248,6 +253,11 @@ class Recipe(DatasetDescription):
         if (self.coverage is not None) != (self.source.reader in {"raster", "cube"}):
             raise ValueError("the readers `raster` and `cube` go with `coverage`, and only with it")
         return self
+
+    @property
+    def collection(self) -> str | None:
+        """The collection that its features are in, None where it makes none."""
+        return (self.feature.collection or self.feature.type) if self.feature else None
 
     @property
     def shape(self) -> Literal["feature", "observation", "coverage"]:

@@ -278,6 +278,11 @@ _XML: tuple[tuple[str, str, Callable[[Any, str, str], Document]], ...] = (
         ),
     ),
     ("StyledLayerDescriptor|qgis", "", _other("map style", None, "give the layer that it styles")),
+    (
+        "GMLFeatureClassList",
+        "",
+        _other("side file that GDAL writes beside GML (.gfs)", None, "give the GML; this one can be deleted"),
+    ),
     ("project", "maven|^$", _other("project file", None, "give the data that it refers to")),
 )
 
