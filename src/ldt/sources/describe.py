@@ -24,6 +24,7 @@ from ldt.sources.resource import SHAPEFILE_SIDES, Resource, magic, open_resource
 from ldt.sources.source import Description, Document, RasterReader, Reader
 from ldt.sources.table import TableReader
 from ldt.sources.vector import VectorReader
+from ldt.sources.workbook import is_workbook
 
 _SEE = "see docs/sources.md for the formats that are read"
 _GEOJSON = frozenset(
@@ -42,9 +43,7 @@ _GEOJSON = frozenset(
 #: JSON larger than this is judged by its beginning.
 _LARGE = 64 * 1024**2
 #: Files that are recognised and not read; longest signature first.
-_OTHER = (
-    (b"PK", "an archive within an archive"),
-)
+_OTHER = ((b"PK", "an archive within an archive"),)
 #: Root elements of XML that GDAL reads.
 _GDAL_XML = frozenset({"kml", "gpx"})
 
@@ -119,6 +118,8 @@ def _reader(path: Path) -> Reader | RasterReader | Document:
     if path.suffix.lower() in SHAPEFILE_SIDES:
         return _side(path)
     head = magic(path, 4096)
+    if is_workbook(path):
+        return TableReader()
     for start, what in _OTHER:
         if head.startswith(start):
             raise SourceError(f"is {what}", where=path.name, remedy=_SEE)

@@ -24,6 +24,7 @@ from typing import IO, cast
 
 from ldt.errors import DiskFull, HostileSource, NotFound, SourceError
 from ldt.settings import settings
+from ldt.sources.workbook import is_workbook
 
 #: Members that an archive may have, and files that a folder may have.
 MAX_MEMBERS = 10_000
@@ -68,6 +69,7 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".jsonld": "application/ld+json",
     ".nc": "application/netcdf",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
     ".parquet": "application/vnd.apache.parquet",
     ".geoparquet": "application/vnd.apache.parquet",
     ".shp": "application/x-shapefile",
@@ -75,6 +77,8 @@ MEDIA_TYPES = {
     ".tiff": "image/tiff",
     ".tsv": "text/tab-separated-values",
     ".txt": "text/plain",
+    ".xls": "application/vnd.ms-excel",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".xml": "application/xml",
     ".zarr": "application/vnd.zarr",
 }
@@ -188,7 +192,14 @@ def _kind(path: Path) -> str:
     start = magic(path, 4)
     if start[:2] == b"\x1f\x8b":
         return "gzip"
-    return "zip" if start in {b"PK\x03\x04", b"PK\x05\x06"} else "file"
+    if start not in {b"PK\x03\x04", b"PK\x05\x06"}:
+        return "file"
+    if is_workbook(path):
+        # An archive to itself: it is not unpacked here, but what it claims is checked all the same.
+        with zipfile.ZipFile(path) as archive:
+            _check_claims(path, archive.infolist())
+        return "file"
+    return "zip"
 
 
 def _choose(folder: Path, container: Path, suffixes: tuple[str, ...], member: str | None) -> list[Resource]:

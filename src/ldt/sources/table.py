@@ -1,4 +1,4 @@
-"""Reader `table`: delimited text (CSV and its relatives).
+"""Reader `table`: delimited text (CSV and its relatives), text in columns of fixed width, sheets of a workbook.
 
 Every column arrives as text: what is a number, a date or a code with leading zeros is for the recipe to say. A row that does
 not fit the header is delivered with `_malformed` and its text; it costs itself only.
@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import orjson
@@ -20,10 +20,11 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import shapely
 from numpy.typing import NDArray
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from ldt.axis import AxisOrder
 from ldt.errors import RecipeError, SourceError
+from ldt.sources import fixed_width, workbook
 from ldt.sources.batches import Options, check_options, column_names, declare
 from ldt.sources.dialect import DELIMITERS, judge_dialect
 from ldt.sources.source import (
@@ -37,7 +38,7 @@ from ldt.sources.source import (
     LayerDescription,
 )
 
-SUFFIXES = (".csv", ".tsv", ".txt")
+SUFFIXES = (".csv", ".tsv", ".txt", *workbook.SUFFIXES)
 
 _HEADER_BYTES = 1024**2
 #: Bytes parsed at once; it bounds the memory, and the longest row.
@@ -55,8 +56,11 @@ class TableOptions(Options):
         delimiter: one character; without it the one of `,;` tab `|` that is most frequent in the header.
         skip: lines before the header.
         header: whether there is one; otherwise columns are `column_1`, `column_2`, …
-        x: column of the easting or longitude, and `y` of the northing or latitude; a decimal comma is understood.
+        x: column of the easting or longitude, and `y` of the northing or latitude; a decimal comma is understood. Where files
+            differ, several (`longitude|lon`), the first of them that there is; upper and lower case do not matter.
         crs: of `x` and `y`.
+        sheet: of a workbook that has several.
+        widths: characters of each column, where columns stand in fixed places of the line.
     """
 
     encoding: str = "utf-8"
@@ -66,6 +70,8 @@ class TableOptions(Options):
     x: str | None = None
     y: str | None = None
     crs: str | None = None
+    sheet: str | None = None
+    widths: tuple[Annotated[int, Field(gt=0)], ...] = ()
 
     @model_validator(mode="after")
     def _point_is_whole(self) -> TableOptions:
@@ -85,13 +91,16 @@ class TableReader:
     def read(self, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
         """Yield the rows of one file."""
         chosen = check_options(TableOptions, options, "table")
-        names, delimiter = _header(path, chosen)
-        crs = _point_crs(chosen, names)
-        for records in _blocks(path, chosen, names, delimiter):
+        names, blocks = _opened(path, chosen)
+        chosen = _with_names(chosen, names)
+        crs = _point_crs(chosen)
+        for records in blocks:
             yield Batch(_with_points(records, chosen) if chosen.x else records, crs)
 
     def describe(self, path: Path) -> Description:
         """Tell the columns, counting all rows."""
+        if workbook.is_workbook(path):
+            return _describe_workbook(path)
         dialect = judge_dialect(path)
         options = TableOptions(**asdict(dialect))
         names, delimiter = _header(path, options)
@@ -115,6 +124,38 @@ class TableReader:
             problems=[said[name] for name in dialect.options()],
             encoding=dialect.encoding,
         )
+
+
+def _opened(path: Path, options: TableOptions) -> tuple[list[str], Iterator[pa.RecordBatch]]:
+    """Return the names of the columns, and the rows."""
+    if workbook.is_workbook(path):
+        book = workbook.Workbook(path)
+        sheet = book.sheet(options.sheet)
+        names = workbook.header(book, sheet, options.skip, options.header)
+        return names, workbook.blocks(book, sheet, options.skip, options.header, names)
+    if options.widths:
+        how = (path, list(options.widths), options.encoding, options.skip, options.header)
+        names = fixed_width.header(*how)
+        return names, fixed_width.blocks(*how, names)
+    names, delimiter = _header(path, options)
+    return names, _blocks(path, options, names, delimiter)
+
+
+def _describe_workbook(path: Path) -> Description:
+    """Tell the sheets of a workbook."""
+    book = workbook.Workbook(path)
+    description = Description(format="workbook", reader="table", layers=[])
+    for sheet in book.sheets:
+        skip = book.header_row(sheet)
+        names = workbook.header(book, sheet, skip, named=True)
+        count = sum(block.num_rows for block in workbook.blocks(book, sheet, skip, True, names))
+        layer = LayerDescription(name=sheet, count=count, columns=dict.fromkeys(names, "text"))
+        if skip:
+            layer.problems.append(f"{skip} rows stand before the header: set the option `skip` to {skip}")
+        description.layers.append(layer)
+    if not description.layers:
+        description.problems.append("all sheets are empty")
+    return description
 
 
 def _wrong_encoding(path: Path, encoding: str, why: object) -> SourceError:
@@ -261,15 +302,26 @@ def _in_place(block: pa.RecordBatch, rows: NDArray[np.int64], malformed: dict[in
     return batch.take(pc.sort_indices(batch.column(ROW))) if extra else batch
 
 
-def _point_crs(options: TableOptions, names: list[str]) -> DeclaredCrs | None:
-    """Return the CRS of the points that `x` and `y` make."""
-    for name in filter(None, (options.x, options.y)):
-        if name not in names:
+def _with_names(options: TableOptions, names: list[str]) -> TableOptions:
+    """Return the options with `x` and `y` as the file writes them."""
+    folded = {name.lower(): name for name in reversed(names)}
+    found = {}
+    for option, wanted in (("x", options.x), ("y", options.y)):
+        if wanted is None:
+            continue
+        name = next((folded[w] for w in wanted.lower().split("|") if w in folded), None)
+        if name is None:
             raise RecipeError(
-                f"no column {name!r}",
+                f"no column {wanted!r}",
                 where="options of the reader 'table'",
                 remedy=f"there are: {', '.join(names)}",
             )
+        found[option] = wanted if wanted in names else name
+    return options.model_copy(update=found)
+
+
+def _point_crs(options: TableOptions) -> DeclaredCrs | None:
+    """Return the CRS of the points that `x` and `y` make."""
     if options.x is None or options.crs is None:
         return None
     crs = declare(options.crs, options.crs, AxisOrder.XY)
