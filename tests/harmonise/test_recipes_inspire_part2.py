@@ -206,7 +206,7 @@ CASES = {
     ),
     "pole": Case(
         "inspire/utility-nodes",
-        '<us-net-common:Pole gml:id="F1">' + identifier("us-net-common", "1") + f'<us-net-common:geometry>{point(51, 7)}</us-net-common:geometry><us-net-common:nodes xlink:href="#A"/><us-net-common:poleHeight uom="ft">10</us-net-common:poleHeight></us-net-common:Pole>',
+        '<us-net-common:Pole gml:id="F1">' + identifier("us-net-common", "1") + f'<us-net-common:geometry>{point(51, 7)}</us-net-common:geometry><us-net-common:nodes xlink:href="#A"/><us-net-common:poleHeight uom="cm">304.8</us-net-common:poleHeight></us-net-common:Pole>',
         {"kind": "Pole", "height_m": 3.048, "nodes": ["#A"]},
         POINT,
     ),
