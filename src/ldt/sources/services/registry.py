@@ -17,6 +17,7 @@ _MODULES = {
     "sensorthings": "sensorthings",
     "ngsild": "ngsild",
     "eea-air": "eea_air",
+    "sos": "sos",
 }
 
 
