@@ -168,3 +168,21 @@ def test_a_million_states_of_traffic(stored: Stored, real_data: Path) -> None:
     assert (mine.thing.to_numpy() == known.identifier.to_numpy()).all()
     assert (mine.time.to_numpy() == pd.to_datetime(known.datetime_utc, utc=True).to_numpy()).all()
     assert took < 120  # some ten seconds on two cores; a runaway is minutes
+
+
+def test_quarter_hours_across_the_changes_of_the_clocks(stored: Stored, real_data: Path) -> None:
+    files = [f"cologne/energy/demand_2013{month}.csv" for month in ("03", "10")]
+    told, ours = stored("cologne/electricity-load", *files)
+    table = pd.concat([pd.read_csv(real_data / f) for f in files], ignore_index=True)
+    wall = pd.to_datetime(table.date + " " + table.time_from)
+    assert wall.dt.date.astype(str).value_counts()[["2013-03-31", "2013-10-27"]].tolist() == [92, 96]
+    # What pandas makes of the same times; it gives up the four that may be either of two.
+    moments = wall.dt.tz_localize("Europe/Berlin", ambiguous="NaT").dt.tz_convert("UTC")
+    lost = moments.isna()
+    assert table[lost].time_from.tolist() == ["02:00", "02:15", "02:30", "02:45"]
+    assert (told.tally.read, told.tally.accepted, told.tally.rejected) == (5_948, 5_944, 4)
+    assert told.tally.reasons == {"rejected:time-zone": 4}
+    mine = ours.sort_values("time")
+    assert (mine.time.to_numpy() == moments[~lost].to_numpy()).all()
+    assert (mine.value.to_numpy() == table.demand[~lost].to_numpy()).all()
+    assert ((mine.end - mine.time) == pd.Timedelta(minutes=15)).all()

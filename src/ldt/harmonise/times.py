@@ -145,8 +145,35 @@ def _from_wall(wall: Micros, unreadable: Flags, zone: tzinfo | None, name: str) 
         return Instants(wall, wall, unreadable, unclear)
     if isinstance(zone, timezone):
         return Instants(wall - _offset(zone), wall, unreadable, unclear)
-    early, _, differ = _assume(wall, zone)
-    return Instants(early, wall, unreadable, differ & ~unreadable)
+    early, late, differ = _assume(wall, zone)
+    utc, unclear = _by_order(wall, early, late, differ & ~unreadable, zone)
+    return Instants(utc, wall, unreadable, unclear)
+
+
+def _by_order(
+    wall: Micros, early: Micros, late: Micros, unclear: Flags, zone: tzinfo
+) -> tuple[Micros, Flags]:
+    """Tell the two hours apart when the clocks go back, where the order of the rows shows it.
+
+    Rows in the order of time show the hour twice: the clock rises, falls back once, rises, and goes on behind the hour. Before the
+    fall it is the earlier reading, after it the later one. Without rows before, between and behind, nothing is shown.
+    """
+    if not unclear.any():
+        return early, unclear
+    utc, unclear = early.copy(), unclear.copy()
+    twice = unclear & (_wall(early, zone) == wall) & (_wall(late, zone) == wall)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], twice, [False]]).astype(np.int8)))
+    for first, last in edges.reshape(-1, 2).tolist():
+        steps = np.diff(wall[first:last])
+        falls = np.flatnonzero(steps < 0)
+        enclosed = (
+            first > 0 and last < len(wall) and wall[first - 1] < wall[first] and wall[last - 1] < wall[last]
+        )
+        if len(falls) == 1 and enclosed:
+            fall = first + int(falls[0]) + 1
+            utc[fall:last] = late[fall:last]
+            unclear[first:last] = False
+    return utc, unclear
 
 
 def _assume(wall: Micros, zone: tzinfo) -> tuple[Micros, Micros, Flags]:
