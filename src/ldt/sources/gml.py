@@ -34,6 +34,7 @@ from ldt.sources.gml_paths import (
     Place,
     TooDeepError,
     Walk,
+    first_axis_labels,
     first_srs_name,
     gml_id,
     parse_path,
@@ -157,6 +158,7 @@ class _Reading:
     malformed: list[str | None] = field(default_factory=list)
     geometry_paths: list[str | None] = field(default_factory=list)
     heights: list[float | None] = field(default_factory=list)
+    axis_labels: str | None = None
     located: bool = False
     size: int = 0
 
@@ -192,6 +194,7 @@ class _Reading:
             members = Members(self.path)
             for feature in members:
                 for part in parts(feature, self.each):
+                    self.axis_labels = members.axis_labels
                     yield part, self.walk(part), members.srs_name
             return
         pieces = Pieces(self.path, is_collection)
@@ -204,6 +207,7 @@ class _Reading:
                 if feature is None:
                     break
                 known = feature, self.walk(feature)
+            self.axis_labels = pieces.axis_labels
             yield *known, pieces.srs_name
             done += 1
         if pieces.complete:
@@ -211,6 +215,7 @@ class _Reading:
         # The file is not, or no longer, one of plain members.
         members = Members(self.path)
         for feature in members:
+            self.axis_labels = members.axis_labels
             if members.completed >= done:
                 yield feature, self.walk(feature), members.srs_name
 
@@ -243,7 +248,7 @@ class _Reading:
         chosen = self._choose(walk)
         wkb, problem, height = None, None, None
         if chosen is not None:
-            crs = self._crs_of(chosen, walk.envelope_srs or collection_srs)
+            crs = self._crs_of(chosen, walk.envelope_srs or collection_srs, member)
             scope = Scope(member, crs)
             try:
                 wkb = chosen.wkb(_dimension_of(chosen, crs), scope)
@@ -318,7 +323,7 @@ class _Reading:
                 return candidate
         return None
 
-    def _crs_of(self, found: FoundGeometry, inherited: str | None) -> DeclaredCrs | None:
+    def _crs_of(self, found: FoundGeometry, inherited: str | None, member: Any) -> DeclaredCrs | None:
         name = found.srs_name or first_srs_name(found.element) or inherited
         if name is None:
             return None
@@ -330,24 +335,23 @@ class _Reading:
         if crs is None:
             self.unknown.add(name)
         elif crs.order is AxisOrder.UNKNOWN:
-            return with_labels(crs, _axis_labels(found.element))
+            return with_labels(crs, self._axis_labels(found.element, member))
         return crs
+
+    def _axis_labels(self, element: Any, member: Any) -> str | None:
+        """Return the `axisLabels` of a geometry, of what is around it, or of the feature's or the collection's envelope."""
+        labels = first_axis_labels(element)
+        above = element
+        while labels is None and above is not member and (above := above.getparent()) is not None:
+            labels = above.get("axisLabels")
+            for child in above if labels is None else ():
+                if isinstance(child.tag, str) and local_name(child.tag) == "boundedBy":
+                    labels = labels or first_axis_labels(child)
+        return labels or self.axis_labels
 
 
 def _identifier(feature: Any) -> str | None:
     return gml_id(feature) or feature.get("fid")
-
-
-def _axis_labels(element: Any) -> str | None:
-    """Return the `axisLabels` of a geometry or of what is around it."""
-    labels = next((e.get("axisLabels") for e in element.iter() if e.get("axisLabels")), None)
-    for above in element.iterancestors() if labels is None else ():
-        # Those of an envelope stand beside the geometry's property, or beside the member.
-        for sibling in [above, *(c for c in above if local_name(str(c.tag)) == "boundedBy")]:
-            labels = labels or next(
-                (e.get("axisLabels") for e in sibling.iter() if e.get("axisLabels")), None
-            )
-    return labels
 
 
 def _dimension_of(found: FoundGeometry, crs: DeclaredCrs | None) -> int | None:

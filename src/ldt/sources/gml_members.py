@@ -18,7 +18,7 @@ from lxml import etree
 from ldt.errors import HostileSource, SourceError
 from ldt.sources.gml_crs import parse_srs_name
 from ldt.sources.gml_geometry import local_name
-from ldt.sources.gml_paths import first_srs_name, gml_id, may_be_feature
+from ldt.sources.gml_paths import first_axis_labels, first_srs_name, gml_id, may_be_feature
 from ldt.sources.gml_prolog import check_prolog, explain, skipped_before_declaration
 
 _COLLECTIONS = frozenset(
@@ -65,12 +65,14 @@ class Members:
 
     Attributes:
         srs_name: of the envelope of the collection around the feature last given, or of the nearest one around that.
+        axis_labels: of the same envelope.
         completed: number of members that were given whole; those that stand within a feature do not count.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.srs_name: str | None = None
+        self.axis_labels: str | None = None
         self.completed = 0
         self._above: Any = None
         self._root_is_feature = False
@@ -183,7 +185,7 @@ class Members:
                     words = " ".join(filter(None, (str(t).strip() for t in element.itertext())))
                     raise self._broken_off("the service broke off its answer", words)
             if self._root_is_feature:
-                self.srs_name = None
+                self.srs_name = self.axis_labels = None
                 yield events.root
 
     def _given(self, element: Any, features: Iterable[Any]) -> Iterator[Any]:
@@ -232,10 +234,11 @@ class Members:
         """Take the `srsName` of the nearest envelope around the members of an element."""
         if parent is self._above:
             return
-        self._above, self.srs_name = parent, None
+        self._above, self.srs_name, self.axis_labels = parent, None, None
         above = parent
         while above is not None and self.srs_name is None:
             for sibling in above:
                 if isinstance(sibling.tag, str) and local_name(sibling.tag) == "boundedBy":
                     self.srs_name = self.srs_name or first_srs_name(sibling)
+                    self.axis_labels = first_axis_labels(sibling)
             above = above.getparent()

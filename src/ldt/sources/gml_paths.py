@@ -338,8 +338,17 @@ class Walk:
 
 def first_srs_name(element: Any) -> str | None:
     """Return the first `srsName` on an element or below it."""
+    return _first(element, "srsName")
+
+
+def first_axis_labels(element: Any) -> str | None:
+    """Return the first `axisLabels` on an element or below it."""
+    return _first(element, "axisLabels")
+
+
+def _first(element: Any, attribute: str) -> str | None:
     for below in element.iter():
-        name: str | None = below.get("srsName") if isinstance(below.tag, str) else None
-        if name:
-            return name
+        value: str | None = below.get(attribute) if isinstance(below.tag, str) else None
+        if value:
+            return value
     return None

@@ -15,7 +15,7 @@ from typing import IO, Any
 from lxml import etree
 
 from ldt.sources.gml_geometry import local_name
-from ldt.sources.gml_paths import first_srs_name
+from ldt.sources.gml_paths import first_axis_labels, first_srs_name
 
 _BLOCK = 4 * 1024**2
 #: Bytes before the first member, and of one member: more is left to the parser.
@@ -45,13 +45,14 @@ class Pieces:
         is_collection: whether an element of a local name is a collection.
 
     Attributes:
-        srs_name: of the collection's envelope.
+        srs_name, axis_labels: of the collection's envelope.
         complete: whether the file was cut down to its end.
     """
 
     def __init__(self, path: Path, is_collection: Callable[[str], bool]) -> None:
         self.path = path
         self.srs_name: str | None = None
+        self.axis_labels: str | None = None
         self.complete = False
         self._is_collection = is_collection
         self._before = self._after = ""
@@ -123,6 +124,7 @@ class Pieces:
         for child in element:
             if local_name(child.tag) == "boundedBy":
                 self.srs_name = self.srs_name or first_srs_name(child)
+                self.axis_labels = self.axis_labels or first_axis_labels(child)
         # The root's own start tag, which declares the namespaces.
         tag = head[head.index(f"<{name}") :]
         tag = tag[: _end_of_tag(tag)]

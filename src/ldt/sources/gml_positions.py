@@ -6,6 +6,7 @@ Elements are known by their local names, so that GML 2, 3.1 and 3.2 are one.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -22,6 +23,10 @@ Line = NDArray[np.float64]
 MAX_DEPTH = 50
 #: One element may be referred to this often within one geometry: references must not multiply without bound.
 MAX_USES = 16
+#: Positions with commas between their ordinates, where only blanks belong. With decimal points in all there is no other reading.
+_TUPLES = re.compile(
+    r"\s*(?:[-+]?\d+\.\d+(?:,[-+]?\d+\.\d+){1,2}\s+)*[-+]?\d+\.\d+(?:,[-+]?\d+\.\d+){1,2}\s*"
+)
 
 
 class GmlGeometryError(ValueError):
@@ -173,6 +178,8 @@ def floats(text: str | None) -> Line:
     try:
         values = np.array(text.split(), dtype=np.float64)
     except ValueError as e:
+        if _TUPLES.fullmatch(text):
+            return floats(text.replace(",", " "))
         raise GmlGeometryError(f"coordinates that are no numbers: {e}") from e
     # Letters (of `nan`, `inf`, `1e999`) are looked for first: that costs a tenth.
     if text.lower() != text.upper() and not np.isfinite(values).all():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -99,18 +100,23 @@ def explain(path: Path, error: etree.XMLSyntaxError) -> SourceError:
     """Return what a parser's message means, and what to do about it."""
     line, column = error.position
     # The parser did not see what was skipped.
-    line += magic(path, 4096)[: skipped_before_declaration(path)].count(b"\n")
+    head = magic(path, 4096)
+    line += head[: skipped_before_declaration(path)].count(b"\n")
     said = " ".join(error.msg.split(", line")[0].split())
     if prefix := _PREFIX.match(said):
-        usual = usual_namespace(prefix[1])
+        log: Any = error.error_log
+        others = [m[1] for entry in log if (m := _PREFIX.match(entry.message))]
+        missing = " ".join(
+            f'xmlns:{name}="{usual_namespace(name) or "…"}"' for name in dict.fromkeys([prefix[1], *others])
+        )
         return SourceError(
             f"the prefix {prefix[1]!r} at line {line} has no namespace",
             where=path.name,
-            remedy=f"add xmlns:{prefix[1]}={usual or '…'!r} to the root element",
+            remedy=f"add {missing} to the root element",
         )
-    if _BAD_BYTES.search(said):
-        stated = _ENCODING.search(magic(path, 4096).decode("latin-1").replace("\0", ""))
-        name = stated[1] if stated else "UTF-8"
+    stated = _ENCODING.search(head.decode("latin-1").replace("\0", ""))
+    name = stated[1] if stated else "UTF-8"
+    if _BAD_BYTES.search(said) or (name.upper().startswith("UTF-16") and b"\0" not in head):
         return SourceError(
             f"bytes at line {line} are not in the encoding {name}, which the file {'declares' if stated else 'has without a declaration'}",
             where=path.name,
