@@ -254,6 +254,19 @@ def test_columns_with_a_gap() -> None:
     assert reason(run(recipe(WARM), given)) == (Outcome.REJECTED, "crs")
 
 
+def test_a_grid_over_the_antimeridian() -> None:
+    """Columns with middles at 175 to 184 E: a twin on Vanua Levu (179 E) has those west of the line, one on Lau (-179) those east of it."""
+    values = np.tile(np.arange(10, dtype="float32"), (2, 1))
+    given = layer(values, name="t", crs="EPSG:4326", transform=(1.0, 0, 174.5, 0, -1.0, -16.0), unit="Cel")
+    west = only(run(recipe(WARM), given, selection=shapely.box(178.6, -17.5, 179.9, -16.5)))
+    assert (west.grid.transform[2], cells(west)[0].tolist()) == (178.5, [4, 5])
+    east = only(run(recipe(WARM), given, selection=shapely.box(-179.2, -17.5, -178.6, -16.5)))
+    assert (east.grid.transform[2], cells(east)[0].tolist()) == (-179.5, [6])
+    neither = run(recipe(WARM), given)
+    assert reason(neither) == (Outcome.REJECTED, "crs")
+    assert "antimeridian" in neither.outcomes[0].message
+
+
 def test_clipped_to_whole_cells_about_the_twin() -> None:
     """1,000 x 1,000 cells of 100 m; by hand: 6.95 E 50.95 N is 356,006 E 5,646,241 N in EPSG:25832 (PROJ's cs2cs)."""
     values = np.arange(1_000_000, dtype="int32").reshape(1000, 1000)
@@ -445,6 +458,95 @@ def test_an_axis_needs_to_know_what_a_step_is() -> None:
     assert "coverage.averaging" in chunk.outcomes[0].message
     one = only(run(recipe(WARM, period="2020"), axis([180])))
     assert (one.times, one.time_first) == ((), utc(2020, 1, 1))
+
+
+def bounded(
+    pairs: list[tuple[float, float]], units: str = "days since 2020-01-01", calendar: str = "standard"
+) -> Layer:
+    values = tuple((a + b) / 2 for a, b in pairs)
+    time = TimeAxis(values, units, calendar, tuple(pairs))
+    return layer(np.zeros((len(pairs), 3, 4), "float32"), name="t", unit="Cel", time=time)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "units", "averaging", "last"),
+    [
+        ([(0, 1), (1, 2)], "days since 2020-01-01", "P1D", utc(2020, 1, 3)),
+        ([(0, 31), (31, 60)], "days since 2020-01-01", "P1M", utc(2020, 3, 1)),
+        ([(0, 366)], "days since 2020-01-01", "P1Y", utc(2021, 1, 1)),
+        ([(0, 91)], "days since 2020-01-01", "P3M", utc(2020, 4, 1)),
+        ([(0, 10), (10, 20)], "days since 2020-01-01", "P10D", utc(2020, 1, 21)),
+        ([(0, 6), (6, 12)], "hours since 2020-01-01", "PT6H", utc(2020, 1, 1, 12)),
+        # The storm Lothar: from 19:00 on 24 December 1999 to 18:00 on the 27th.
+        ([(0, 71)], "hours since 1999-12-24 19:00:00", "PT71H", utc(1999, 12, 27, 18)),
+    ],
+)
+def test_bounds_say_what_a_step_stands_for(
+    pairs: list[tuple[float, float]], units: str, averaging: str, last: datetime
+) -> None:
+    coverage = only(run(recipe(WARM), bounded(pairs, units)))
+    assert (coverage.averaging, coverage.time_last) == (averaging, last)
+    assert coverage.time_first == coverage.times[0]
+    assert len(coverage.times) == len(pairs)
+
+
+def test_a_recipe_that_differs_from_the_bounds() -> None:
+    chunk = run(recipe(WARM, averaging="PT1H"), bounded([(0, 1)]))
+    assert reason(chunk) == (Outcome.REJECTED, "time")
+    assert "a step is P1D, by the recipe PT1H" in chunk.outcomes[0].message
+
+
+def test_sums_from_the_beginning_of_a_forecast() -> None:
+    """ERA5-Land: 0 to 1, 0 to 2, 0 to 3 hours."""
+    chunk = run(recipe(WARM), bounded([(0, 1), (0, 2), (0, 3)], "hours since 2020-01-01"))
+    assert reason(chunk) == (Outcome.REJECTED, "time")
+    assert "select: {step: 24}" in chunk.outcomes[0].message
+
+
+def test_instants_need_no_averaging() -> None:
+    time = TimeAxis((0.0, 6.0), "hours since 2020-01-01", "standard", (), instants=True)
+    coverage = only(run(recipe(WARM), layer(np.zeros((2, 3, 4), "float32"), name="t", unit="Cel", time=time)))
+    assert (coverage.averaging, coverage.time_last) == ("PT0S", utc(2020, 1, 1, 6))
+
+
+def test_times_that_are_the_end_of_a_step() -> None:
+    coverage = only(run(recipe(WARM, averaging="PT1H", stamp="end"), axis([1, 2], "hours since 2020-01-01")))
+    assert coverage.times == (utc(2020, 1, 1), utc(2020, 1, 1, 1))
+    assert coverage.time_last == utc(2020, 1, 1, 2)
+    assert "the end of each step" in coverage.quality["time"]
+    monthly = only(run(recipe(WARM, averaging="P1M", stamp="end"), axis([31, 60])))
+    assert monthly.times == (utc(2020, 1, 1), utc(2020, 2, 1))
+
+
+def test_a_day_within_the_month() -> None:
+    """16 January and 15 February 2020 stand for their months."""
+    coverage = only(run(recipe(WARM, averaging="P1M"), axis([15.5, 45.0])))
+    assert coverage.times == (utc(2020, 1, 1), utc(2020, 2, 1))
+    assert coverage.time_last == utc(2020, 3, 1)
+    assert "within each step" in coverage.quality["time"]
+
+
+def test_a_calendar_without_29_february() -> None:
+    """By hand: day 58 is 28 February; the next, 59, is 1 March, though 2020 has a 29 February between."""
+    coverage = only(run(recipe(WARM, averaging="P1D"), axis([58, 59], calendar="NoLeap")))
+    assert coverage.times == (utc(2020, 2, 28), utc(2020, 3, 1))
+    assert "no 29 February" in coverage.quality["time"]
+    with_bounds = only(run(recipe(WARM), bounded([(58, 59), (59, 60)], calendar="365_day")))
+    assert (with_bounds.averaging, with_bounds.times) == ("P1D", coverage.times)
+
+
+def test_a_calendar_of_months_of_30_days() -> None:
+    """By hand: day 28 is 29 January, day 59 is 30 February, which there is not."""
+    coverage = only(run(recipe(WARM, averaging="P1D"), axis([28, 29], calendar="360_day")))
+    assert coverage.times == (utc(2020, 1, 29), utc(2020, 1, 30))
+    chunk = run(recipe(WARM, averaging="P1D"), axis([58, 59], calendar="360_day"))
+    assert reason(chunk) == (Outcome.REJECTED, "time")
+    assert "2020-02-30" in chunk.outcomes[0].message
+
+
+def test_what_the_reader_did_is_told() -> None:
+    given = layer(np.zeros((3, 4), "float32"), name="t", unit="Cel", note="mean over the 3 values of number")
+    assert only(run(recipe(WARM), given)).quality["method"] == "mean over the 3 values of number"
 
 
 # Codes --------------------------------------------------------------------------------------------------------

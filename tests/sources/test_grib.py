@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import rasterio
 from numpy.typing import NDArray
-from tests.sources.gribs import counting, write_grib
+from tests.sources.gribs import counting, eccodes, write_grib
 
 from ldt.errors import HostileSource, SourceError
-from ldt.sources import describe, open_resources, read_raster
+from ldt.sources import describe, grib_process, open_resources, read_raster
 from ldt.sources.source import Layer
 
 
-def layers(path: Path, **options: Any) -> dict[str, Layer]:
+def layers(path: Path, **options: Any) -> dict[str, Any]:
     """The layers of a file, with all their cells in place of what reads them."""
     found = {}
     with open_resources(path) as (resource,):
@@ -30,7 +30,7 @@ def layers(path: Path, **options: Any) -> dict[str, Layer]:
                     found[layer.name] = (layer, cells)
                 else:
                     found[layer.name] = (layer, np.empty(0))
-    return {name: _Held(layer, cells) for name, (layer, cells) in found.items()}  # type: ignore[misc]
+    return {name: _Held(layer, cells) for name, (layer, cells) in found.items()}
 
 
 class _Held:
@@ -58,7 +58,7 @@ def test_a_month_of_era5(real_data: Path) -> None:
     (t2m,) = layers(path).values()
     expected, tags = by_gdal(path)
     assert t2m.cells.shape == (744, 33, 49)
-    np.testing.assert_allclose(t2m.cells, expected.data, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(t2m.cells, np.asarray(expected.data), rtol=0, atol=1e-4)
     assert t2m.time.values == tuple(float(t["GRIB_VALID_TIME"].split()[0]) for t in tags)
     # The box asked for: 58 N, 10 W, 50 N, 2 E; a quarter of a degree.
     assert t2m.transform == pytest.approx((0.25, 0, -10.125, 0, -0.25, 58.125))
@@ -107,8 +107,6 @@ def test_missing_values(real_data: Path) -> None:
 
 def test_a_reduced_rotated_grid(real_data: Path) -> None:
     """Each cell of the regular grid has the value of the nearest of the 225, found by trying all; none lies where none is near."""
-    from ldt.sources.eccodes_library import eccodes
-
     path = real_data / "climate/rotated_N32_subarea.grib"
     (t2m,) = layers(path).values()
     assert "the nearest one is taken" in t2m.note
@@ -321,7 +319,7 @@ def test_random_damage_is_told(real_data: Path, tmp_path: Path) -> None:
     given = (real_data / "climate/optical-cams.grib").read_bytes()
     random = np.random.default_rng(7)
     refused = []
-    for _ in range(30):
+    for _ in range(12):
         data = bytearray(given)
         for place in random.integers(4, len(data), 3):
             data[place] = random.integers(0, 256)
@@ -335,14 +333,35 @@ def test_random_damage_is_told(real_data: Path, tmp_path: Path) -> None:
     assert all("a.grib" in text for text in refused)
 
 
-def test_other_libraries_work_beside_eccodes() -> None:
-    """In the order that ends a process if its libraries are visible to all: ecCodes first, then PROJ and GDAL of other wheels."""
+def test_the_library_is_not_in_this_process(tmp_path: Path) -> None:
+    """Its wheel has a PROJ of its own, and once it is loaded, the next PROJ that is imported calls that one and ends the process."""
+    path = write_grib(tmp_path / "a.grib2", [({}, counting())])
     program = (
-        "from ldt.sources.eccodes_library import eccodes; eccodes();"
-        "import pyproj, rasterio, pyogrio;"
-        "t = pyproj.Transformer.from_crs(4326, 3035, always_xy=True);"
-        "print(t.transform(10, 52), rasterio.crs.CRS.from_epsg(3035).to_epsg())"
+        "import sys; from pathlib import Path; from ldt.sources import describe;"
+        f"print(describe(Path({str(path)!r})).layers[0].name, 'eccodes' in sys.modules, 'gribapi' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    # EPSG:3035 has its origin at 10 E, 52 N: 4,321,000 and 3,210,000 m.
-    assert done.stdout.strip() == "(4321000.0, 3210000.0) 3035", done.stderr
+    assert done.stdout.strip() == "t2m False False", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("import os; os.abort()", "decoding it crashes"),
+        ("import time; time.sleep(60)", "longer than 0.5 s"),
+        ("raise SystemExit(1)", "does not start here"),
+        ("import sys; sys.stdin.readline(); print('{\"shape\": [9, 9]}')", "does not start here"),
+    ],
+)
+def test_a_decoder_that_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, message: str
+) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text(program)
+    monkeypatch.setattr(grib_process, "_WORKER", worker)
+    monkeypatch.setattr(grib_process, "TIMEOUT", 0.5)
+    monkeypatch.setattr(grib_process, "_idle", [])
+    path = write_grib(tmp_path / "a.grib2", [({}, counting())])
+    with pytest.raises(SourceError, match=message) as e:
+        layers(path)
+    assert e.value.where == "a.grib2"

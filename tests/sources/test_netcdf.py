@@ -18,7 +18,7 @@ from ldt.sources import describe
 
 LAT = {"standard_name": "latitude", "units": "degrees_north"}
 LON = {"standard_name": "longitude", "units": "degrees_east"}
-POLE = {
+POLE: dict[str, Any] = {
     "grid_mapping_name": "rotated_latitude_longitude",
     "grid_north_pole_latitude": 39.25,
     "grid_north_pole_longitude": -162.0,
@@ -191,7 +191,7 @@ def test_rows_that_are_almost_regular(tmp_path: Path) -> None:
 
 def test_a_conic_projection(tmp_path: Path) -> None:
     """Lambert conformal conic in metres, as regional models have it: the cells stay where they are, the CRS is the one that is named."""
-    mapping = {
+    mapping: dict[str, Any] = {
         "grid_mapping_name": "lambert_conformal_conic", "latitude_of_projection_origin": 50.0,
         "longitude_of_central_meridian": 8.0, "standard_parallel": 50.0, "false_easting": 0.0, "false_northing": 0.0,
         "earth_radius": 6371229.0,

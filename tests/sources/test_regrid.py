@@ -47,7 +47,8 @@ def distances(one: tuple[Cells, Cells], other: tuple[Cells, Cells]) -> Cells:
         np.sin((lat1[:, None] - lat2) / 2) ** 2
         + np.cos(lat1[:, None]) * np.cos(lat2) * np.sin((lon1[:, None] - lon2) / 2) ** 2
     )
-    return np.degrees(2 * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
+    arc: Cells = np.degrees(2 * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
+    return arc
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (7, 60)])

@@ -193,10 +193,11 @@ class CoverageHarmoniser:
                     remedy="state the right one in the recipe: source.crs, with source.crs_because",
                 )
             crs = CRS.from_json(declared.projjson)
-            cut = arrange(layer, layer.transform, crs)
+            cut = arrange(layer, layer.transform, crs, self._context.selection)
             if cut is None:
                 raise CheckError(
-                    "there are gaps between its columns, as longitudes are counted from -180 to 180"
+                    "there are gaps between its columns, as longitudes are counted from -180 to 180",
+                    remedy="a grid over the antimeridian is taken by a twin that lies on one side of it",
                 )
             judgement = judge(
                 np.array([box_of(cut.grid, geographic=crs.is_geographic)]),

@@ -52,13 +52,19 @@ class Cut:
         return whole[::-1] if rows[0] > rows[-1] else whole
 
 
-def arrange(layer: Layer, transform: Transform, crs: CRS) -> Cut | None:
+def arrange(
+    layer: Layer, transform: Transform, crs: CRS, selection: BaseGeometry | None = None
+) -> Cut | None:
     """Return all cells of a layer in order; None where there is a gap between them.
+
+    A grid over the antimeridian has one, as longitudes are counted from -180 to 180: of its two parts the one is returned that a
+    selection meets.
 
     Args:
         layer: the layer.
         transform: its transformation, which is not rotated.
         crs: of its coordinates.
+        selection: polygon in EPSG:4326, x = longitude.
     """
     a, _, c, _, e, f = transform
     width, height = abs(a), abs(e)
@@ -67,11 +73,24 @@ def arrange(layer: Layer, transform: Transform, crs: CRS) -> Cut | None:
     if crs.is_geographic:
         west = np.where(west + width / 2 > 180 + _SLIVER * width, west - 360, west)
     columns, rows = np.argsort(west, kind="stable"), np.argsort(-north, kind="stable")
-    if len(columns) > 1 and np.abs(np.diff(west[columns]) - width).max() > width / 100:
-        return None
+    parts = np.split(columns, np.flatnonzero(np.abs(np.diff(west[columns]) - width) > width / 100) + 1)
+    if len(parts) > 1:
+        met = [
+            p
+            for p in parts
+            if selection is not None and _meets(np.asarray(west[p], dtype=np.float64), width, selection)
+        ]
+        if len(met) != 1 or not crs.is_geographic:
+            return None
+        (columns,) = met
     first = (float(west[columns[0]]), float(north[rows[0]]))
-    grid = Grid(crs_text(crs), layer.width, layer.height, (width, 0.0, first[0], 0.0, -height, first[1]))
+    grid = Grid(crs_text(crs), len(columns), layer.height, (width, 0.0, first[0], 0.0, -height, first[1]))
     return Cut(grid, rows, columns)
+
+
+def _meets(west: NDArray[np.float64], width: float, selection: BaseGeometry) -> bool:
+    low, _, high, _ = selection.bounds
+    return bool(west[0] < high and west[-1] + width > low)
 
 
 def clip(cut: Cut, crs: CRS, selection: BaseGeometry | None) -> Cut | None:

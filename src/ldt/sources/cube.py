@@ -36,7 +36,7 @@ class CubeReader:
             if path.is_dir():
                 variables = zarr_folder.variables(path, stack)
             elif magic(path, 4) == b"GRIB":
-                variables = grib.variables(path, chosen)
+                variables = grib.variables(path, chosen, stack)
             else:
                 variables = netcdf.variables(path, stack)
             if not variables:

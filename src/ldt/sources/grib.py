@@ -8,19 +8,19 @@ Time is that for which a field is valid: reference time plus step. Fields over a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ldt.errors import HostileSource, SourceError
 from ldt.sources import cf
-from ldt.sources.eccodes_library import eccodes
+from ldt.sources.grib_process import Decoder
 from ldt.sources.raster import check_block
 from ldt.sources.source import TimeAxis, Transform
 
@@ -29,8 +29,8 @@ _AGAIN = "get it again from where it came"
 MAX_MESSAGES = 1_000_000
 #: Rows between pole and equator that a Gaussian grid may have; those in use have up to 8,000, and finding them takes their square.
 _MAX_GAUSSIAN = 10_000
-#: What stands in unpacked values where there is none; no quantity is so large.
-_NONE = 1e36
+#: Grids whose rows have one latitude and whose columns have one longitude.
+_RECTILINEAR = frozenset({"regular_ll", "regular_gg", "mercator"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Axes beside time, by the key that tells the value, in the order in which they are told.
 _AXES = {
@@ -55,7 +55,7 @@ class _Message:
     kind: str
     grid: str
     step_type: str
-    points: int
+    grid_type: str
     bits: int
     version: str
     axes: tuple[float, ...]
@@ -64,19 +64,21 @@ class _Message:
     bounds: tuple[float, float] | None = field(compare=False)
 
 
-def variables(path: Path, options: cf.CubeOptions) -> list[cf.Variable]:
-    """Return the variables of a file.
+def variables(path: Path, options: cf.CubeOptions, stack: ExitStack) -> list[cf.Variable]:
+    """Return the variables of a file; what decodes it ends with the stack.
 
     Args:
         path: the file.
         options: `select` may name `step`, in hours, where forecasts of several reference times overlap.
+        stack: outlives the reading of cells.
 
     Raises:
         SourceError: it cannot be read.
         HostileSource: more messages or cells than memory is made for.
     """
+    decoder = stack.enter_context(Decoder(path))
     groups: dict[tuple[str, ...], list[_Message]] = {}
-    for message in _scan(path):
+    for message in _scan(path, decoder):
         groups.setdefault((message.name, message.kind, message.step_type, message.grid), []).append(message)
     names = [key[0] for key in groups]
     told: dict[str, int] = {}
@@ -89,94 +91,70 @@ def variables(path: Path, options: cf.CubeOptions) -> list[cf.Variable]:
             kinds = {k[1] for k in groups if k[0] == name}
             name = f"{name}_{key[1] if len(kinds) > 1 else key[2]}"
         told[name] = told.get(name, 0) + 1
-        found.append(_variable(path, name if told[name] == 1 else f"{name}_{told[name]}", messages, options))
+        found.append(
+            _variable(decoder, name if told[name] == 1 else f"{name}_{told[name]}", messages, options)
+        )
     return found
 
 
 # Messages -----------------------------------------------------------------------------------------------------
 
 
-def _scan(path: Path) -> list[_Message]:
-    """Return the messages of a file, without their values."""
-    ec = eccodes()
-    found = []
-    with path.open("rb") as file, _said(path):
-        while (handle := ec.codes_grib_new_from_file(file, headers_only=True)) is not None:
-            try:
-                found.append(_message(ec, path, handle))
-            finally:
-                ec.codes_release(handle)
-            if len(found) > MAX_MESSAGES:
-                raise HostileSource(
-                    f"more than {MAX_MESSAGES:,} messages", where=path.name, remedy="cut the file into parts"
-                )
-    return found
+def _scan(path: Path, decoder: Decoder) -> Iterator[_Message]:
+    """Yield the messages of a file, without their values."""
+    for count, keys in enumerate(decoder.messages()):
+        if count >= MAX_MESSAGES:
+            raise HostileSource(
+                f"more than {MAX_MESSAGES:,} messages", where=path.name, remedy="cut the file into parts"
+            )
+        yield _message(path, keys)
 
 
-@contextmanager
-def _said(path: Path) -> Any:
-    """Turn what ecCodes says into one SourceError."""
-    ec = eccodes()
-    try:
-        yield
-    except (ec.CodesInternalError, ValueError, OSError, MemoryError) as e:
-        what = "truncated" if isinstance(e, ec.PrematureEndOfFileError) else "ecCodes cannot read it"
-        raise SourceError(f"{what}: {' '.join(str(e).split())}", where=path.name, remedy=_AGAIN) from e
+def _message(path: Path, keys: Mapping[str, Any]) -> _Message:
+    def number(name: str) -> int:
+        return int(keys[name] or 0)
 
-
-def _message(ec: Any, path: Path, handle: Any) -> _Message:
-    def key(name: str, kind: Any = None) -> Any:
-        """Return the value of a key; None where the message does not have it."""
-        try:
-            return None if ec.codes_is_missing(handle, name) else ec.codes_get(handle, name, kind)
-        except ec.CodesInternalError:
-            return None
-
-    def number(name: str) -> float:
-        value = key(name, float)
-        return 0.0 if value is None else float(value)
-
-    points = int(number("numberOfDataPoints") or number("numberOfPoints"))
+    points = number("numberOfDataPoints") or number("numberOfPoints")
     check_block(path, (points,), "float64")
-    if (rows := number("N")) > _MAX_GAUSSIAN:
+    if number("N") > _MAX_GAUSSIAN:
         raise HostileSource(
-            f"a Gaussian grid of {rows:,.0f} rows to the equator, more than {_MAX_GAUSSIAN:,}",
+            f"a Gaussian grid of {number('N'):,} rows to the equator, more than {_MAX_GAUSSIAN:,}",
             where=path.name,
             remedy=_AGAIN,
         )
-    # Seconds, so that steps of minutes and of hours are told alike.
-    ec.codes_set(handle, "stepUnits", "s")
     start, end = number("startStep"), number("endStep")
-    reference = _instant(int(number("dataDate")), int(number("dataTime")))
-    chemical = key("chemShortName", str) if key("constituentType") is not None else None
-    name = _name(key) + (f"_{chemical}" if chemical not in {None, "unknown"} else "")
+    try:
+        reference = _instant(number("dataDate"), number("dataTime"))
+    except (ValueError, OverflowError) as e:
+        raise SourceError(f"a message has no date: {e}", where=path.name, remedy=_AGAIN) from e
+    chemical = keys["chemShortName"] if keys["constituentType"] is not None else None
+    name = _name(keys)
     return _Message(
-        offset=int(number("offset")),
-        name=name,
-        label=str(key("name", str) or name),
-        unit=key("units", str),
-        kind=str(key("typeOfLevel", str) or ""),
-        grid=str(key("md5GridSection", str) or key("md5Section3", str) or ""),
-        step_type=str(key("stepType", str) or ""),
-        points=points,
-        bits=int(number("bitsPerValue")),
-        version=str(key("experimentVersionNumber", str) or ""),
-        axes=tuple(number(k) for k in _AXES.values()),
+        offset=number("offset"),
+        name=name if chemical in {None, "unknown"} else f"{name}_{chemical}",
+        label=keys["name"] or name,
+        unit=keys["units"],
+        kind=keys["typeOfLevel"] or "",
+        grid=keys["md5GridSection"] or keys["md5Section3"] or "",
+        grid_type=keys["gridType"] or "",
+        step_type=keys["stepType"] or "",
+        bits=number("bitsPerValue"),
+        version=keys["experimentVersionNumber"] or "",
+        axes=tuple(float(number(key)) for key in _AXES.values()),
         step=end / 3600,
         valid=reference + end,
         bounds=(reference + start, reference + end) if end > start else None,
     )
 
 
-def _name(key: Any) -> str:
+def _name(keys: Mapping[str, Any]) -> str:
     """Return what a quantity is called: by CF, in short, or by its numbers in the tables."""
     for name in ("cfVarName", "shortName"):
-        value = key(name, str)
-        if value and value not in {"unknown", "~"}:
-            return str(value)
-    if key("edition", int) == 2:
-        return f"d{key('discipline', int)}c{key('parameterCategory', int)}n{key('parameterNumber', int)}"
-    return f"t{key('table2Version', int)}p{key('indicatorOfParameter', int)}"
+        if keys[name] and keys[name] not in {"unknown", "~"}:
+            return str(keys[name])
+    if keys["edition"] == 2:
+        return f"d{keys['discipline']}c{keys['parameterCategory']}n{keys['parameterNumber']}"
+    return f"t{keys['table2Version']}p{keys['indicatorOfParameter']}"
 
 
 def _instant(date: int, time: int) -> float:
@@ -188,7 +166,7 @@ def _instant(date: int, time: int) -> float:
 # Variables ----------------------------------------------------------------------------------------------------
 
 
-def _variable(path: Path, name: str, messages: list[_Message], options: cf.CubeOptions) -> cf.Variable:
+def _variable(decoder: Decoder, name: str, messages: list[_Message], options: cf.CubeOptions) -> cf.Variable:
     note = problem = None
     if "step" in options.select:
         wanted = [m for m in messages if np.isclose(m.step, options.select["step"])]
@@ -215,22 +193,26 @@ def _variable(path: Path, name: str, messages: list[_Message], options: cf.CubeO
             if len(hours) > 1
             else "has several fields for the same time, that differ in nothing that is known here"
         )
-    field_of = _Fields(path, first)
+    order, latitude, longitude = decoder.grid(first.offset)
+    # Packed with more than 24 bits they need double precision.
+    dtype = "float32" if first.bits <= 24 else "float64"
 
     def read(wanted: Sequence[cf.Place], top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
-        cells = np.full((len(wanted), bottom - top, right - left), np.nan, field_of.dtype)
-        with path.open("rb") as file:
-            for i, (step, *others) in enumerate(wanted):
-                key = (times[step], *(axes[a][n] for a, n in zip(axes, others, strict=True)))
-                if key in places:
-                    cells[i] = field_of.read(file, places[key].offset)[top:bottom, left:right]
+        cells = np.full((len(wanted), bottom - top, right - left), np.nan, dtype)
+        for i, (step, *others) in enumerate(wanted):
+            key = (times[step], *(axes[a][n] for a, n in zip(axes, others, strict=True)))
+            if key in places:
+                cells[i] = decoder.values(places[key].offset, order, (top, bottom, left, right))
         return cells
 
-    transform, points = field_of.transform, field_of.cells
+    transform: Transform | None = None
+    points: cf.Points | None = cf.Points(longitude, latitude)
+    if first.grid_type in _RECTILINEAR and min(latitude.shape) > 1:
+        transform, points = cf.rectilinear(longitude[0], latitude[:, 0])
     return cf.Variable(
         name=name,
         label=first.label,
-        dtype=field_of.dtype,
+        dtype=dtype,
         unit=first.unit,
         scale=1.0,
         offset=0.0,
@@ -238,8 +220,8 @@ def _variable(path: Path, name: str, messages: list[_Message], options: cf.CubeO
         axes={"time": times, **axes},
         time_name="time",
         time=_time(messages, times),
-        width=field_of.shape[1],
-        height=field_of.shape[0],
+        width=latitude.shape[1],
+        height=latitude.shape[0],
         transform=transform,
         crs=cf.geographic(),
         points=points,
@@ -278,79 +260,3 @@ def _time(messages: list[_Message], times: tuple[float, ...]) -> TimeAxis:
         bounds if len(bounds) == len(times) else (),
         messages[0].step_type == "instant",
     )
-
-
-class _Fields:
-    """The values of messages that have one grid.
-
-    Attributes:
-        shape: (rows, columns) as they are delivered; of a list of cells one row.
-        transform, cells: where they lie.
-        dtype: of the values; packed with more than 24 bits they need double precision.
-    """
-
-    def __init__(self, path: Path, first: _Message) -> None:
-        self._path = path
-        self.dtype = "float32" if first.bits <= 24 else "float64"
-        ec = eccodes()
-        with path.open("rb") as file, _said(path), _handle(ec, file, first.offset) as handle:
-            latitude = np.asarray(ec.codes_get_array(handle, "latitudes"), dtype=np.float64)
-            longitude = np.asarray(ec.codes_get_array(handle, "longitudes"), dtype=np.float64)
-            rows, columns = _number(ec, handle, "Nj"), _number(ec, handle, "Ni")
-            rows, columns = rows or _number(ec, handle, "Ny"), columns or _number(ec, handle, "Nx")
-            self._columns_first = bool(_number(ec, handle, "jPointsAreConsecutive"))
-            self._back_and_forth = bool(_number(ec, handle, "alternativeRowScanning"))
-            regular = _text(ec, handle, "gridType") in {"regular_ll", "regular_gg", "mercator"}
-        whole = rows * columns == first.points
-        self.shape = (rows, columns) if whole else (1, first.points)
-        latitude, longitude = self._ordered(latitude), self._ordered(longitude)
-        self.transform: Transform | None = None
-        self.cells: cf.Points | None = cf.Points(longitude, latitude)
-        if whole and regular and min(self.shape) > 1:
-            self.transform, self.cells = cf.rectilinear(longitude[0], latitude[:, 0])
-
-    def read(self, file: IO[bytes], offset: int) -> NDArray[Any]:
-        """Return the cells of the message at an offset, NaN where there is no value."""
-        ec = eccodes()
-        with _said(self._path), _handle(ec, file, offset) as handle:
-            ec.codes_set(handle, "missingValue", _NONE)
-            values = np.asarray(ec.codes_get_values(handle))
-            if values.size != self.shape[0] * self.shape[1]:
-                raise SourceError(
-                    f"a message has {values.size:,} values, its grid {self.shape[0] * self.shape[1]:,} cells",
-                    where=self._path.name,
-                    remedy=_AGAIN,
-                )
-        return self._ordered(np.where(values == _NONE, np.nan, values).astype(self.dtype))
-
-    def _ordered(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values by row and column: they may stand by columns, or turn back at the end of each row."""
-        rows, columns = self.shape
-        cells = values.reshape(columns, rows) if self._columns_first else values.reshape(rows, columns)
-        if self._back_and_forth:
-            cells = cells.copy()
-            cells[1::2] = cells[1::2, ::-1]
-        return cells.T if self._columns_first else cells
-
-
-@contextmanager
-def _handle(ec: Any, file: IO[bytes], offset: int) -> Any:
-    file.seek(offset)
-    handle = ec.codes_grib_new_from_file(file)
-    if handle is None:
-        raise ValueError("no message where there was one")
-    try:
-        yield handle
-    finally:
-        ec.codes_release(handle)
-
-
-def _number(ec: Any, handle: Any, name: str) -> int:
-    try:
-        return 0 if ec.codes_is_missing(handle, name) else int(ec.codes_get(handle, name, int))
-    except ec.CodesInternalError:
-        return 0
-
-
-def _text(ec: Any, handle: Any, name: str) -> str:
-    return str(ec.codes_get(handle, name, str))
