@@ -40,6 +40,8 @@ def upstreams(names: Sequence[str] = ()) -> list[tuple[Upstream, Recipe]]:
     for name in names or recipe_names():
         recipe = load_recipe(name, Path.cwd())
         service = recipe.source.service
+        if service and service.url.startswith("${"):
+            continue  # whose broker or server it is, each twin says for itself
         if service:
             found.append((Upstream(name, service.protocol, service.url, service.layer), recipe))
         elif recipe.source.upstream:

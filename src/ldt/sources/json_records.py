@@ -15,9 +15,11 @@ from typing import Any, Literal
 import orjson
 import pyarrow as pa
 
+from ldt.axis import AxisOrder
 from ldt.errors import RecipeError, SourceError
-from ldt.sources.batches import BATCH_ROWS, Options, check_options, column_names, with_rows
-from ldt.sources.source import MALFORMED, RAW, Batch, Description, LayerDescription
+from ldt.sources.batches import BATCH_ROWS, Options, check_options, column_names, declare, with_rows
+from ldt.sources.entities import entities, geometries, simplified, values
+from ldt.sources.source import GEOMETRY, MALFORMED, RAW, Batch, Description, LayerDescription
 
 SUFFIXES = (".json", ".jsonld")
 
@@ -32,10 +34,15 @@ class JsonOptions(Options):
     Attributes:
         records: `items` of a list, or `entries` of an object; without it, what the value at `path` is.
         path: keys to the list or object, with dots between them (`result.records`).
+        geometry: keys, within a record, to a GeoJSON geometry (`Locations.0.location`); in longitude and latitude, as GeoJSON is.
+        model: `ngsi-ld` for entities of a context broker, one record each, normalized or not; `ngsi-ld-values` for one record per
+            value of theirs, with `id`, `type`, `attribute`, `number`, `text`, `unit`, `observed_at` and the whole `entity`.
     """
 
     records: Literal["items", "entries"] | None = None
     path: str | None = None
+    geometry: str | None = None
+    model: Literal["ngsi-ld", "ngsi-ld-values"] | None = None
 
 
 class JsonReader:
@@ -48,20 +55,49 @@ class JsonReader:
         """Yield the records of one document."""
         chosen = check_options(JsonOptions, options, "json")
         columns, count = _columns(load(path), chosen, path)
+        crs = declare("OGC:CRS84", "GeoJSON (RFC 7946)", AxisOrder.XY) if GEOMETRY in columns else None
         for first in range(0, count, BATCH_ROWS):
             size = min(BATCH_ROWS, count - first)
             part = {name: column.slice(first, size) for name, column in columns.items()}
-            yield Batch(with_rows(part, first, size))
+            yield Batch(with_rows(part, first, size), crs)
 
     def describe(self, path: Path) -> Description:
         """Tell what the document as a whole holds."""
-        columns, count = _columns(load(path), JsonOptions(), path)
+        document = load(path)
+        form, options = _form(document)
+        columns, count = _columns(document, options, path)
         shown = {name: str(column.type) for name, column in columns.items() if name not in {RAW, MALFORMED}}
-        layer = LayerDescription(name=path.stem, count=count, columns=shown)
+        name = _type(document) if options.model else None
+        layer = LayerDescription(name=name or path.stem, count=count, columns=shown)
         bad = count - columns[MALFORMED].null_count
         if bad:
             layer.problems.append(f"{bad} of {count} records are not like the others")
-        return Description(format="JSON", reader="json", layers=[layer])
+        return Description(format=form, reader="json", layers=[layer])
+
+
+def _form(document: Any) -> tuple[str, JsonOptions]:
+    """Return what a document is, and the options that it is best read with."""
+    if isinstance(document, dict) and isinstance(members := document.get("value"), list):
+        first = members[0] if members else None
+        if isinstance(first, dict) and ("@iot.id" in first or "@iot.selfLink" in first):
+            return "SensorThings page", JsonOptions(path="value")
+    found = entities(document)
+    if found and all(str(e["id"]).startswith("urn:ngsi-ld:") or _context(e) for e in found):
+        return "NGSI-LD entities", JsonOptions(model="ngsi-ld")
+    return "JSON", JsonOptions()
+
+
+def _type(document: Any) -> str | None:
+    """Return the type of entities, if they are all of one."""
+    types = {str(e["type"]) for e in entities(document) or []}
+    return types.pop() if len(types) == 1 else None
+
+
+def _context(entity: dict[str, Any]) -> bool:
+    """Whether an entity says that it is one, or has an attribute in the normalized form."""
+    return "@context" in entity or any(
+        isinstance(a, dict) and "type" in a and ("value" in a or "object" in a) for a in entity.values()
+    )
 
 
 def load(path: Path) -> Any:
@@ -95,11 +131,18 @@ def _columns(document: Any, options: JsonOptions, path: Path) -> tuple[dict[str,
                 f"nothing at {options.path!r}: no key {key!r}", where=path.name, remedy=f"there is: {there}"
             )
         value = value[key]
+    if options.model:
+        value = _entities_of(value, options.model, path)
+    elif options.records == "items" and isinstance(value, dict):
+        value = [value]  # one record alone
     kind = options.records or ("entries" if isinstance(value, dict) else "items")
     if kind == "entries" and isinstance(value, dict):
         return _entries(value), len(value)
     if kind == "items" and isinstance(value, list):
-        return _items(value), len(value)
+        columns = _items(value)
+        if options.geometry:
+            columns[GEOMETRY] = geometries(value, options.geometry)
+        return columns, len(value)
     if options.records is None:
         raise SourceError(
             "holds neither a list nor an object", where=path.name, remedy="set the option `path`"
@@ -109,6 +152,17 @@ def _columns(document: Any, options: JsonOptions, path: Path) -> tuple[dict[str,
         where=path.name,
         remedy="take `items` for a list, `entries` for an object",
     )
+
+
+def _entities_of(value: Any, model: str, path: Path) -> list[dict[str, Any]]:
+    found = [] if value == [] else entities(value)
+    if found is None:
+        raise SourceError(
+            "holds no entities of a context broker", where=path.name, remedy="each has an `id` and a `type`"
+        )
+    if model == "ngsi-ld":
+        return [simplified(e) for e in found]
+    return [record for e in found for record in values(e)]
 
 
 def _entries(value: dict[str, Any]) -> dict[str, pa.Array]:

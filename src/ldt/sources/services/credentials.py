@@ -55,7 +55,9 @@ class Hidden:
                 where=name,
                 remedy=f"get a key from the operator of the service and set it: export {name}=…",
             )
-        self._names[value] = name
+        # The address of a service is no secret; what may be one in it is hidden as in any other address.
+        if not value.lower().startswith(("http://", "https://")):
+            self._names[value] = name
         return value
 
 
