@@ -148,6 +148,8 @@ def positions(
     parts: list[Line] = []
     for name, child in children(element):
         if name == "posList":
+            if len(element) > 1 and any(n == "coordinates" for n, _ in children(element)):
+                continue  # The line is there twice; who writes the older form too fills it in that.
             stated = dimension_of(child, dimension)
             parts.append(_pos_list(floats(child.text), stated, child.get("count"), closed, scope))
         elif name == "pos":
@@ -158,7 +160,7 @@ def positions(
                 scope.see(values[2:])
             parts.append(values[:2].reshape(-1, 2))
         elif name == "coordinates":
-            parts.append(_coordinates(child, scope))
+            parts.append(_coordinates(child, dimension, closed, scope))
         elif name == "coord":
             parts.append(_coord(child))
         elif name in {"pointProperty", "pointRep"}:
@@ -242,11 +244,15 @@ def _spread(values: Line, dimension: int) -> float:
     return float(np.ptp(values.reshape(-1, dimension), axis=0).sum())
 
 
-def _coordinates(element: Any, scope: Scope) -> Line:
+def _coordinates(element: Any, dimension: int | None, closed: bool, scope: Scope) -> Line:
     """Return the positions of gml:coordinates (GML 2; deprecated since 3.1 and still met)."""
     decimal, comma, space = element.get("decimal", "."), element.get("cs", ","), element.get("ts", " ")
     if not decimal or not comma or not space:
         raise GmlGeometryError("coordinates whose separators (decimal, cs, ts) are empty")
+    if comma == "," and comma not in (element.text or "") and not decimal.isspace():
+        # Blanks between all ordinates, as in a posList.
+        values = floats((element.text or "").replace(decimal, "."))
+        return _pos_list(values, dimension, None, closed, scope)
     rows = []
     for token in (element.text or "").split(None if space.isspace() else space):
         parts = [p for p in token.strip().split(None if comma.isspace() else comma) if p]
