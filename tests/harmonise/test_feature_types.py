@@ -104,3 +104,23 @@ def test_each_shipped_schema_is_one_and_describes_itself(name: str) -> None:
     assert all(p["description"] for p in schema["properties"].values())
     style = about.get("style", {})
     assert "colours" not in style or style["by"] in schema["properties"]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"type": "string", "x-ldt": {"reference": "streets"}},
+        {"type": "string", "x-ldt": {"reference": []}},
+        {"type": "integer", "x-ldt": {"reference": ["streets"]}},
+        {"type": "array", "items": {"type": "object"}, "x-ldt": {"reference": ["streets"]}},
+    ],
+)
+def test_a_reference_is_a_text_that_may_lead_to_some_types(about: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match="reference"):
+        FeatureType("test", {**SCHEMA, "properties": {**SCHEMA["properties"], "street": about}})
+
+
+@pytest.mark.parametrize("name", feature_type_names())
+def test_references_of_shipped_types_lead_to_types_that_there_are(name: str) -> None:
+    for key, about in feature_type(name).schema["properties"].items():
+        assert set(about.get("x-ldt", {}).get("reference", [])) <= set(feature_type_names()), key

@@ -13,6 +13,7 @@ from ldt.errors import NotFound
 from ldt.model.snapshot import OPERATOR, PUBLIC, Access
 from ldt.store import references, snapshots
 from ldt.store.connect import connect
+from ldt.store.migrate import migrate
 from ldt.store.references import Reference, Target
 
 SCHEMA = {
@@ -173,3 +174,31 @@ def test_references_are_found_by_an_index(conn: psycopg.Connection[Any]) -> None
     for column, index in (("alias", "alias"), ('local_id COLLATE "C"', "local_id")):
         plan = conn.execute(f"EXPLAIN SELECT 1 FROM ldt.feature WHERE {column} = 's1'").fetchall()
         assert any(f"feature_1_{index}" in line and "Index" in line for (line,) in plan), plan
+
+
+def test_features_of_an_older_schema_get_the_column_and_the_indexes(empty_database_url: str) -> None:
+    migrate(empty_database_url, "0005")
+    with connect(empty_database_url) as conn:
+        conn.execute("CREATE TABLE ldt.feature_7 PARTITION OF ldt.feature FOR VALUES IN (7)")
+        conn.execute(
+            "INSERT INTO ldt.feature (twin_id, dataset_id, fid, since, feature_type, namespace, local_id, properties, digest,"
+            " source_id, source_row) VALUES (1, 7, 'a', 1, 'streets', 'n', 'a', '{}', gen_random_uuid(), 1, 0)"
+        )
+    migrate(empty_database_url)
+    with connect(empty_database_url) as conn:
+        assert conn.execute("SELECT fid, alias FROM ldt.feature").fetchall() == [("a", None)]
+        indexes = conn.execute(
+            "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = 'ldt.feature_7'::regclass"
+        ).fetchall()
+    assert {"feature_7_alias_idx", "feature_7_local_id_idx"} <= {name for (name,) in indexes}
+
+
+def test_a_table_that_is_attached_makes_no_index_twice(conn: psycopg.Connection[Any]) -> None:
+    """The indexes that an ingest makes before it attaches its table are those of the parent."""
+    streets(conn, {"x": {"alias": "s1"}})
+    found = conn.execute(
+        "SELECT count(*), count(DISTINCT pg_get_indexdef(indexrelid)) FROM pg_index WHERE indrelid = 'ldt.feature_1'::regclass"
+    ).fetchone()
+    parent = conn.execute("SELECT count(*) FROM pg_index WHERE indrelid = 'ldt.feature'::regclass").fetchone()
+    assert parent is not None
+    assert found == (parent[0], parent[0])
