@@ -7,6 +7,8 @@ import math
 import pyarrow as pa
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 from pyproj import Transformer
 
 from ldt.harmonise.cells import cell, squares
@@ -24,16 +26,34 @@ from ldt.harmonise.cells import cell, squares
         ("CRS3035RES200mN1453400E5065600", 5_065_600, 1_453_400, 200),
         ("1kmN0000E0900", 900_000, 0, 1000),
         (" 1kmN3210E4321 ", 4_321_000, 3_210_000, 1000),
+        # The EEA's reference grids have the easting first.
+        ("1kmE4321N3210", 4_321_000, 3_210_000, 1000),
+        ("10kmE432N321", 4_320_000, 3_210_000, 10_000),
+        ("100mE43219N32101", 4_321_900, 3_210_100, 100),
     ],
 )
 def test_codes_of_both_notations(code: str, east: int, north: int, size: int) -> None:
     assert cell(code) == (east, north, size)
 
 
+@given(st.integers(0, 9_999), st.integers(0, 9_999), st.sampled_from([1, 2, 5, 10, 20, 50, 100]))
+def test_the_notations_name_the_same_cell(column: int, row: int, kilometres: int) -> None:
+    """Written by the rule of the grid (INSPIRE, D2.8.I.2): corner in units of the size's power of ten."""
+    size = 1000 * kilometres
+    east, north = column * 1000 // size * size, row * 1000 // size * size
+    unit = 10 ** (len(str(size)) - len(str(size).rstrip("0")))
+    found = {
+        cell(f"{kilometres}kmN{north // unit}E{east // unit}"),
+        cell(f"{kilometres}kmE{east // unit}N{north // unit}"),
+        cell(f"CRS3035RES{size}mN{north}E{east}"),
+    }
+    assert found == {(east, north, size)}
+
+
 @pytest.mark.parametrize(
     ("code", "why"),
     [
-        ("1kmE4321N3210", "neither"),
+        ("1kmE4321E3210", "neither"),
         ("1 km N3210 E4321", "neither"),
         ("CRS25832RES1000mN3210000E4321000", "neither"),
         ("0kmN3210E4321", "neither"),

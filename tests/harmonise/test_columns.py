@@ -177,6 +177,16 @@ def test_any_of_is_found_behind_letters_of_several_bytes() -> None:
     assert mapper.run(batch(KüRZEL=["N"], größe=["5"])).table.column("x").to_pylist() == ["Nß5é"]
 
 
+def test_any_of_within_a_simple_case() -> None:
+    """The parser gives the operand of `CASE x WHEN …` once for each WHEN."""
+    mapper = Mapper(
+        {
+            "x": "CASE trim(any_of('A', 'B')::VARCHAR) WHEN '1' THEN 'one' WHEN '2' THEN 'two' ELSE any_of('B')::VARCHAR END"
+        }
+    )
+    assert mapper.run(batch(B=["1", " 2", "3"])).table.column("x").to_pylist() == ["one", "two", "3"]
+
+
 def test_any_of_takes_names_only() -> None:
     with pytest.raises(RecipeError, match="any_of takes names"):
         Mapper({"x": "any_of(a)"})

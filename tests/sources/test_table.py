@@ -133,6 +133,21 @@ def test_points_of_two_columns(tmp_path: Path, batches: Callable[..., list[Batch
     assert plain.crs is None
 
 
+@pytest.mark.parametrize("header", ["lon,lat", "Longitude,Latitude", "LON,latitude"])
+def test_points_where_the_names_differ_from_file_to_file(
+    tmp_path: Path, batches: Callable[..., list[Batch]], header: str
+) -> None:
+    path = write(tmp_path / "a.csv", f"{header}\n6.9,50.9\n")
+    (batch,) = batches("table", path, x="longitude|lon", y="latitude|lat", crs="EPSG:4326")
+    assert shapely.from_wkb(batch.records.column("geometry")[0].as_py()).coords[0] == (6.9, 50.9)
+
+
+def test_the_first_of_several_names_counts(tmp_path: Path, batches: Callable[..., list[Batch]]) -> None:
+    path = write(tmp_path / "a.csv", "lon,x,lat,y\n6.9,1,50.9,2\n")
+    (batch,) = batches("table", path, x="x|lon", y="y|lat", crs="EPSG:4326")
+    assert shapely.from_wkb(batch.records.column("geometry")[0].as_py()).coords[0] == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -1,9 +1,9 @@
 """Cells of the European reference grid, from their codes.
 
 The grid is that of INSPIRE (Regulation (EU) 1089/2010, Annex II, 2.2.1, Grid_ETRS89-LAEA): squares in EPSG:3035, named after
-their south-west corner. Two notations are in use:
+their south-west corner. Three notations are in use:
 
-- `1kmN3210E4321`: the size of the cell in metres or kilometres, and the corner in units of ten to the power of the zeros
+- `1kmN3210E4321`, or with the easting first, as the EEA writes it, `1kmE4321N3210`: the size of the cell in metres or kilometres, and the corner in units of ten to the power of the zeros
   that the size in metres ends with (`250mN320725E432100`: 3 207 250, 4 321 000);
 - `CRS3035RES1000mN3210000E4321000`: size and corner in metres (Eurostat, GISCO).
 """
@@ -22,6 +22,7 @@ from ldt.axis import AxisOrder
 from ldt.sources.source import DeclaredCrs
 
 _SHORT = re.compile(r"(?P<size>[1-9]\d*)(?P<unit>km|m)N(?P<north>\d+)E(?P<east>\d+)")
+_EAST_FIRST = re.compile(r"(?P<size>[1-9]\d*)(?P<unit>km|m)E(?P<east>\d+)N(?P<north>\d+)")
 _LONG = re.compile(r"CRS3035RES(?P<size>[1-9]\d*)mN(?P<north>\d+)E(?P<east>\d+)")
 #: What the projection covers, in metres: all of Europe with its islands lies between 900 km and 7,400 km.
 _FAR = 10_000_000
@@ -39,11 +40,11 @@ def cell(code: str) -> tuple[int, int, int] | str:
     text = code.strip()
     if found := _LONG.fullmatch(text):
         size, factor = int(found["size"]), 1
-    elif found := _SHORT.fullmatch(text):
+    elif found := _SHORT.fullmatch(text) or _EAST_FIRST.fullmatch(text):
         size = int(found["size"]) * (1000 if found["unit"] == "km" else 1)
         factor = 10 ** (len(str(size)) - len(str(size).rstrip("0")))
     else:
-        return "it is written neither as 1kmN3210E4321 nor as CRS3035RES1000mN3210000E4321000"
+        return "it is written neither as 1kmN3210E4321 or 1kmE4321N3210 nor as CRS3035RES1000mN3210000E4321000"
     east, north = int(found["east"]) * factor, int(found["north"]) * factor
     if east % size or north % size:
         return f"its corner ({east}, {north}) is no multiple of its size, {size} m"

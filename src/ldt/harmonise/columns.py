@@ -268,7 +268,8 @@ def _parse(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> _Expre
         elif kind == "FUNCTION" and part["function_name"].lower() == _HELPER:
             start = part["query_location"] - len(prefix)
             helpers.append((start, start + part["query_location_length"], _helper_names(name, sql, part)))
-    return _Expression(name, sql.encode(), frozenset(refers), tuple(sorted(helpers)))
+    # Of `CASE x WHEN …` the parser gives x once for each WHEN: the same call at the same place.
+    return _Expression(name, sql.encode(), frozenset(refers), tuple(sorted(set(helpers))))
 
 
 def _is_plain(node: dict[str, Any]) -> bool:
