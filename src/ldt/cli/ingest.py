@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ldt.cli.output import Json, emit, progress, say, table
+from ldt.cli.output import Json, emit, note, progress, say, table
 from ldt.cli.references import counted, told
 from ldt.errors import RecipeError, UsageError
 
@@ -63,9 +63,10 @@ def ingest(
     from ldt.store.cluster import database_url
     from ldt.timerange import parse_period
 
-    name = _dataset_name(name)
+    name = _a_name(name, "--name", "a data set") if name is not None else None
     loaded = load_recipe(recipe, Path.cwd()).with_options(_options(option))
     asked = parse_period(period, UTC) if period else None
+    _make_twin(_a_name(twin, "--twin", "a twin"))
     paths = _given(loaded, twin, sources or [], layer=layer, period=asked, offline=offline)
     with progress(f"reading {loaded.name}") as advance:
         so_far = 0
@@ -108,22 +109,33 @@ def _given(
         )
 
 
-def _dataset_name(given: str | None) -> str | None:
-    """Return the name that a data set is given; None is the recipe's own."""
+def _a_name(given: str, where: str, what: str) -> str:
+    """Return a name that a data set or a twin can have.
+
+    Raises:
+        UsageError: it cannot.
+    """
     from pydantic import TypeAdapter, ValidationError
 
     from ldt.model.dataset import Name
 
-    if given is None:
-        return None
     try:
         return TypeAdapter[str](Name).validate_python(given)
     except ValidationError as e:
         raise UsageError(
-            f"{given!r} cannot be the name of a data set",
-            where="--name",
+            f"{given!r} cannot be the name of {what}",
+            where=where,
             remedy="use lower-case letters, digits and hyphens, at most 100",
         ) from e
+
+
+def _make_twin(name: str) -> None:
+    """Make a twin that is not there, without a boundary, and say so: a file can be tried in one command."""
+    from ldt.pipeline.ingest import make_twin
+    from ldt.store.cluster import database_url
+
+    if make_twin(database_url(), name):
+        note(f"there was no twin {name!r}: made without a boundary, so it keeps records wherever they lie")
 
 
 def _options(given: list[str] | None) -> dict[str, Any]:
@@ -151,6 +163,8 @@ def render_ingested(done: Ingested) -> None:
     state = "unchanged, still version" if done.unchanged else "version"
     tally = done.tally
     say(f"{done.dataset}: {state} {done.version} (revision {done.revision})")
+    if done.said:
+        say(f"  {done.said}")
     parts = [f"{getattr(tally, n):,} {n}" for n in _OUTCOMES]
     say(f"  read {tally.read:,} = {' + '.join(parts)}")
     if tally.derived:

@@ -70,6 +70,12 @@ def say(line: str = "") -> None:
     sys.stdout.write(line + "\n")
 
 
+def note(line: str) -> None:
+    """Tell people something beside the result, on standard error; with `--json` one JSON object."""
+    sys.stderr.write((_dumps({"note": line}) if _Mode.json else line) + "\n")
+    sys.stderr.flush()
+
+
 def confirm(question: str, option: str) -> None:
     """Ask before something is done that cannot be undone; returns if it may be.
 

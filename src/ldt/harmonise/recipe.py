@@ -322,11 +322,17 @@ def find_recipe(name: str, folder: Path | None = None) -> Path:
             if path.is_file():
                 return path
     for root in filter(None, (folder, shipped("connectors"))):
-        for path in (root / f"{name}.yaml", *sorted(root.rglob(f"{given.name}.yaml"))):
+        # Not in hidden folders: an environment of Python there holds a copy of the shipped ones.
+        below = (p for p in root.rglob(f"{given.name}.yaml") if not _hidden(p.relative_to(root)))
+        for path in (root / f"{name}.yaml", *sorted(below)):
             if path.is_file() and path.with_suffix("").as_posix().endswith(f"/{name}"):
                 return path
     known = ", ".join(sorted(recipe_names()))
     raise NotFound(f"no recipe {name!r}", remedy=f"there are: {known}")
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "site-packages" for part in path.parts)
 
 
 def recipe_names() -> list[str]:

@@ -29,7 +29,7 @@ def strictest(classes: frozenset[Access] | set[Access]) -> Access:
 
 @dataclass(frozen=True, slots=True)
 class DatasetVersion:
-    """A data set as a snapshot sees it."""
+    """A data set as a snapshot sees it. `properties` are the JSON Schemas of its features' properties, where its recipe states them."""
 
     dataset_id: int
     name: str
@@ -39,6 +39,7 @@ class DatasetVersion:
     feature_type: str | None
     access: Access
     namespace: str
+    properties: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

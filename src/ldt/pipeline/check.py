@@ -14,7 +14,9 @@ from ldt.harmonise import harmoniser
 from ldt.harmonise.chunk import Context
 from ldt.harmonise.recipe import Recipe, load_recipe
 from ldt.model.outcome import Tally
+from ldt.pipeline.generic import specialised
 from ldt.pipeline.ingest import opened
+from ldt.pipeline.layers import with_layer
 from ldt.settings import shipped
 from ldt.sources.resource import open_resources
 
@@ -36,9 +38,11 @@ def check(name: str, source: Path | None = None, options: dict[str, Any] | None 
 def dry_run(recipe: Recipe, path: Path) -> Tally:
     """Return what would become of a source's records in a twin that keeps everything. Nothing is written."""
     tally = Tally()
-    worker = harmoniser(recipe, Context(namespace="check"))
     suffixes = sources.suffixes(recipe.source.reader)
     with open_resources(path, suffixes=suffixes, member=recipe.source.options.get("member")) as resources:
+        recipe, _ = with_layer(recipe, resources)
+        recipe, _ = specialised(recipe, resources, None)
+        worker = harmoniser(recipe, Context(namespace="check"))
         for resource in resources:
             for chunk in worker.batches(opened(recipe, resource)):
                 tally.add(chunk.tally)

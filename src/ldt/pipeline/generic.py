@@ -33,7 +33,6 @@ _SQL = {
     "integer": "trim({})::BIGINT",
     "number": "trim({})::DOUBLE",
     "comma": "replace(trim({}), ',', '.')::DOUBLE",
-    "json": "{}::JSON",
 }
 _TYPES: dict[str, dict[str, str]] = {
     "boolean": {"type": "boolean"},
@@ -144,10 +143,8 @@ def published(seen: Profile, reader: str) -> list[tuple[Column, str]]:
     result = []
     for column in seen.columns.values():
         kind = column.kind
-        untyped = reader == "table" or (reader == "json" and kind == "json")
-        if not column.typed and not untyped and kind not in {"date", "date-time"}:
-            kind = "text"
-        if kind == "comma" and reader != "table":
+        # What a format that has types calls a text is one, unless it is a date, for which JSON and others have no type.
+        if not column.typed and kind not in {"date", "date-time"} and (reader != "table" or kind == "json"):
             kind = "text"
         result.append((column, kind if column.filled else "text"))
     return result

@@ -15,12 +15,15 @@ import psycopg
 import shapely
 
 from ldt import __version__, sources
-from ldt.errors import LdtError, UsageError
+from ldt.errors import LdtError, SourceError, UsageError
 from ldt.harmonise import harmoniser
 from ldt.harmonise.chunk import HARMONISER, Chunk, Context
 from ldt.harmonise.recipe import Recipe
 from ldt.model.outcome import Tally
 from ldt.pipeline.fetch import Fetched
+from ldt.pipeline.generic import specialised
+from ldt.pipeline.layers import with_layer
+from ldt.sources.describe import recognised
 from ldt.sources.resource import Resource, open_resources
 from ldt.sources.source import Batch, Raster
 from ldt.store import files, twins, views
@@ -29,6 +32,7 @@ from ldt.store.load import Changes, Load, SourceObject, VersionKey, commit, excl
 from ldt.store.load_coverages import CoverageRows
 from ldt.store.load_features import FeatureRows
 from ldt.store.load_observations import ObservationRows
+from ldt.store.migrate import migrate
 from ldt.store.snapshots import own_namespace
 
 #: Chunks that may wait for the database: it keeps the memory bounded and lets fast and slow chunks even out.
@@ -40,7 +44,10 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What an ingest did. `version` and `revision` are those of the state that now is; `unchanged` means nothing was written."""
+    """What an ingest did. `version` and `revision` are those of the state that now is; `unchanged` means nothing was written.
+
+    `said` is what the user should know of how the source was read (the layer that was taken).
+    """
 
     dataset: str
     version: int
@@ -49,19 +56,27 @@ class Ingested:
     tally: Tally
     changes: Changes
     sources: list[str]
+    said: str | None = None
 
     def summary(self) -> dict[str, Any]:
-        """Return a JSON-ready form."""
+        """Return a JSON-ready form: the data set, its version, the five outcomes and their reasons, and more."""
         changes = asdict(self.changes)
         changes.pop("extent")
+        reasons: dict[str, int] = {}
+        for key, count in self.tally.reasons.items():
+            reason = key.partition(":")[2]
+            reasons[reason] = reasons.get(reason, 0) + count
         return {
             "dataset": self.dataset,
             "version": self.version,
             "revision": self.revision,
             "unchanged": self.unchanged,
             "sources": self.sources,
-            "outcomes": asdict(self.tally),
+            **asdict(self.tally),
+            "reasons": reasons,
+            "reasons_by_outcome": self.tally.reasons,
             "rows": changes,
+            "said": self.said,
         }
 
 
@@ -93,10 +108,12 @@ def ingest(
         raise UsageError(
             "no source given", where=recipe.name, remedy="name at least one file, folder or address"
         )
-    dataset_name = name or recipe.name
     with ExitStack() as stack:
         given = [(path, r) for path in paths for r in stack.enter_context(_opened(path, recipe))]
         resources = [r for _, r in given]
+        with _explained(resources):
+            recipe, said = with_layer(recipe, resources)
+            recipe, dataset_name = specialised(recipe, resources, name)
         conn = stack.enter_context(connect(url, application="ldt ingest"))
         twin_id = twins.twin_id(conn, twin)
         # Observations lie where their things are; only features are selected by place.
@@ -123,10 +140,26 @@ def ingest(
                     for r in resources:
                         files.keep(r.digest, [r.path, *r.sides] if r.path.is_file() else [r.path])
                 loaded = commit(load, key, __version__)
-                if recipe.feature:
-                    views.refresh(conn, twin_id, recipe.feature.type)
+                if recipe.collection:
+                    views.refresh(conn, twin_id, recipe.collection)
     names = [r.name for r in resources]
-    return Ingested(dataset_name, loaded.version, loaded.revision, False, loaded.tally, loaded.changes, names)
+    return Ingested(
+        dataset_name, loaded.version, loaded.revision, False, loaded.tally, loaded.changes, names, said
+    )
+
+
+def make_twin(url: str, name: str) -> bool:
+    """Make a twin without a boundary if there is none of that name; tell whether it was made.
+
+    The schema of the database is brought up to date first.
+    """
+    migrate(url)
+    with connect(url, application="ldt ingest") as conn:
+        if any(one["name"] == name for one in twins.twins(conn)):
+            return False
+        title = {"en": name.replace("-", " ").capitalize()}
+        twins.put_twin(conn, name, title=title, description=None, scale="city", buffer_m=0)
+        return True
 
 
 def _put_dataset(conn: psycopg.Connection[Any], twin_id: int, recipe: Recipe, name: str) -> int:
@@ -136,7 +169,7 @@ def _put_dataset(conn: psycopg.Connection[Any], twin_id: int, recipe: Recipe, na
         recipe,
         name=name,
         shape=recipe.shape,
-        feature_type=recipe.feature.type if recipe.feature else None,
+        feature_type=recipe.collection,
         recipe=recipe.model_dump(mode="json", exclude_defaults=True),
     )
 
@@ -145,8 +178,8 @@ def _begin(conn: psycopg.Connection[Any], url: str, twin_id: int, dataset_id: in
     """Return the load of the data set's next version."""
     version = _current_version(conn, dataset_id) + 1
     rows: FeatureRows | ObservationRows | CoverageRows
-    if recipe.feature:
-        rows = FeatureRows(conn, twin_id, dataset_id, version, recipe.feature.type)
+    if recipe.collection:
+        rows = FeatureRows(conn, twin_id, dataset_id, version, recipe.collection)
     elif recipe.coverage:
         rows = CoverageRows(conn, twin_id, dataset_id, version)
     else:
@@ -198,15 +231,19 @@ def _run(
             if source.digest in seen:  # the same bytes given twice are one source
                 continue
             seen.add(source.digest)
+            before = load.tally.read
             chunks = worker.batches(opened(recipe, resource))
-            for chunk in _located(chunks, resource):
-                load.tally.add(chunk.tally)
-                _add_crs(load.crs, chunk, resource.name)
-                pending.append(pool.submit(_load_chunk, load, source, chunk))
-                if len(pending) > ahead:
-                    pending.popleft().result()
-                if progress:
-                    progress(resource.name, load.tally.read)
+            with _explained([resource]):
+                for chunk in _located(chunks, resource):
+                    load.tally.add(chunk.tally)
+                    _add_crs(load.crs, chunk, resource.name)
+                    pending.append(pool.submit(_load_chunk, load, source, chunk))
+                    if len(pending) > ahead:
+                        pending.popleft().result()
+                    if progress:
+                        progress(resource.name, load.tally.read)
+            if load.tally.read == before and (document := recognised(resource.path)):
+                raise SourceError(document.why, where=resource.name)
         for future in pending:
             future.result()
 
@@ -216,6 +253,18 @@ def opened(recipe: Recipe, resource: Resource) -> Iterator[Batch] | Iterator[Ras
     options = {k: v for k, v in recipe.source.options.items() if k != "member"}
     read = sources.read_raster if recipe.coverage else sources.read_resource
     return read(recipe.source.reader, resource, options)
+
+
+@contextmanager
+def _explained(resources: Sequence[Resource]) -> Iterator[None]:
+    """Where a file cannot be read, say what it is, if it is known and holds nothing to ingest."""
+    try:
+        yield
+    except SourceError as e:
+        for resource in resources:
+            if document := recognised(resource.path):
+                raise SourceError(document.why, where=resource.name) from e
+        raise
 
 
 def _located(chunks: Iterator[Chunk], resource: Resource) -> Iterator[Chunk]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ldt.errors import SourceError
+from ldt.errors import LdtError, SourceError
 from ldt.sources.cube import CubeReader
 from ldt.sources.documents import (
     binary_document,
@@ -135,6 +135,15 @@ def _reader(path: Path) -> Reader | RasterReader | Document:
     if document := binary_document(path):
         return document
     return _of_text(path, head.removeprefix(b"\xef\xbb\xbf").lstrip())
+
+
+def recognised(path: Path) -> Document | None:
+    """Return what a file is, if it can be named and holds nothing to ingest; None for data and for what cannot be read."""
+    try:
+        found = _reader(path)
+    except LdtError:
+        return None
+    return found if isinstance(found, Document) else None
 
 
 def _of_text(path: Path, text: bytes) -> Reader | Document:

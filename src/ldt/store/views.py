@@ -5,6 +5,7 @@ A typed geometry column is a cast, and a cast hides the spatial index: each part
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -21,6 +22,8 @@ from ldt.store.connect import translated
 # Dimension of a geometry → (type of the column, suffix of the view where a feature type mixes dimensions)
 _DIMENSIONS = {0: ("MultiPoint", "points"), 1: ("MultiLineString", "lines"), 2: ("MultiPolygon", "polygons")}
 _SUFFIXES = ("", *(suffix for _, suffix in _DIMENSIONS.values()))
+#: Columns that every view has.
+_FIXED = ("id", "dataset", "namespace", "local_id", "valid_from", "valid_to", "geom")
 _TYPES = {"string": "text", "number": "double precision", "integer": "bigint", "boolean": "boolean"}
 
 
@@ -30,6 +33,24 @@ def feature_schema(feature_type: str) -> dict[str, Any]:
     path = shipped("schemas") / "features" / f"{feature_type}.schema.json"
     content: dict[str, Any] = orjson.loads(path.read_bytes()) if path.is_file() else {"properties": {}}
     return content
+
+
+def collection_schema(collection: str, stated: Iterable[dict[str, dict[str, str]]]) -> dict[str, Any]:
+    """Return the JSON Schema of a collection's features: that of its feature type, else what its data sets state.
+
+    Args:
+        collection: a feature type, or a collection of generic features.
+        stated: of each of its data sets the properties that its recipe states.
+    """
+    schema = feature_schema(collection)
+    if schema["properties"] or "title" in schema:
+        return schema
+    properties: dict[str, dict[str, str]] = {}
+    for one in stated:
+        for name, about in one.items():
+            # Where two data sets disagree, nothing is said of the property.
+            properties[name] = about if properties.get(name, about) == about else {}
+    return {"title": collection, "type": "object", "properties": properties}
 
 
 def refresh(conn: psycopg.Connection[Any], twin_id: int, feature_type: str) -> list[str]:
@@ -97,12 +118,17 @@ def _index(conn: psycopg.Connection[Any], dataset_id: int, dimension: int) -> No
 def _view(
     conn: psycopg.Connection[Any], name: str, feature_type: str, dimension: int, ids: list[int]
 ) -> None:
-    schema = feature_schema(feature_type)
+    rows = conn.execute(
+        "SELECT recipe #> '{feature,properties}' FROM ldt.dataset WHERE id = ANY (%s) ORDER BY id", (ids,)
+    ).fetchall()
+    schema = collection_schema(feature_type, [r[0] for r in rows if r[0]])
     columns = sql.SQL("").join(
         sql.SQL(", (f.properties ->> {})::{} AS {}").format(
-            key, sql.SQL(_TYPES.get(str(about.get("type")), "text")), sql.Identifier(key)
+            key, sql.SQL(_TYPES.get(str(about.get("type")), "text")), sql.Identifier(name)
         )
-        for key, about in schema["properties"].items()
+        for (key, about), name in zip(
+            schema["properties"].items(), _column_names(schema["properties"]), strict=True
+        )
     )
     select = sql.SQL(
         "SELECT d.name || '.' || f.fid AS id, d.name AS dataset{columns}, f.namespace, f.local_id, f.valid_from, f.valid_to,"
@@ -117,6 +143,19 @@ def _view(
     title = (schema.get("x-ldt", {}).get("title") or {}).get("en", feature_type)
     gis.publish(conn, name, select, title)
     gis.put_style(conn, name, "ldt", style(feature_type, dimension), title)
+
+
+def _column_names(keys: Iterable[str]) -> list[str]:
+    """Return names of columns for properties: none twice, none of those that every view has, not longer than PostgreSQL allows."""
+    taken, names = set(_FIXED), []
+    for key in keys:
+        short = key.encode()[:60].decode(errors="ignore")
+        name, number = short, 2
+        while name.lower() in taken:
+            name, number = f"{short[:56]}_{number}", number + 1
+        taken.add(name.lower())
+        names.append(name)
+    return names
 
 
 def style(feature_type: str, dimension: int) -> str:

@@ -63,9 +63,9 @@ FeatureId = Annotated[str, Path(alias="featureId", description="A feature's id."
 
 
 def title_of(collection: str, wanted: list[str]) -> str:
-    """Return what a collection is called: as its schema says, else its id in words."""
-    title = schema(collection).get("x-ldt", {}).get("title")
-    return html.say(title, wanted) if title else collection.replace("-", " ").capitalize()
+    """Return what a collection is called: as its feature type's schema says, else its id; that of a type without one in words."""
+    title = schema(collection, []).get("x-ldt", {}).get("title")
+    return html.say(title, wanted) if title else collection
 
 
 def _collection(request: Request, seen: Reading, collection: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _collection(request: Request, seen: Reading, collection: str) -> dict[str, A
         interval = [format_instant(i) if i else None for i in (first, last)]
         extent["temporal"] = {"interval": [interval], "trs": _GREGORIAN}
     about: dict[str, Any] = {"id": collection, "title": name, "itemType": "feature", "crs": [CRS84]}
-    if description := html.say(schema(collection).get("description"), wanted):
+    if description := html.say(schema(collection, parts).get("description"), wanted):
         about["description"] = description
     if extent:
         about["extent"] = extent
@@ -161,8 +161,8 @@ def collection_schema(
     """The JSON Schema of the properties of a collection's features."""
     chosen = negotiate(request, f, SCHEMA_FORMS)
     with reading(request, twin, at) as seen:
-        client.datasets(seen, collection_id)
-    document: dict[str, Any] = {"type": "object", **schema(collection_id)}
+        parts = client.datasets(seen, collection_id)
+    document: dict[str, Any] = {"type": "object", **schema(collection_id, parts)}
     if chosen is HTML:
         document["links"] = links.own(request, chosen, SCHEMA_FORMS)
     return answer(request, document, chosen, Page("Schema", _above(request, twin, collection_id)))
@@ -203,7 +203,7 @@ def items(
     with ExitStack() as stack:
         seen = stack.enter_context(reading(request, twin, at, start))
         parts = client.datasets(seen, collection_id)
-        asked = selection(request, collection_id, bbox, bbox_crs, within)
+        asked = selection(request, collection_id, parts, bbox, bbox_crs, within)
         tag = etag(request, seen.snapshot, chosen)
         if same := unchanged(request, tag):
             return same
@@ -323,7 +323,7 @@ def _whole(page: _Page, collection_id: str, rows: list[bytes], tag: str) -> Resp
                     "to": lambda i: links.url(
                         request, "twins", page.seen.snapshot.twin, "collections", collection_id, "items", i
                     ),
-                    "filters": sorted(filterable(collection_id)),
+                    "filters": sorted(filterable(collection_id, page.seen.snapshot.of_type(collection_id))),
                 },
             ),
             tag=tag,

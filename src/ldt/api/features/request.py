@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -13,9 +13,10 @@ from starlette.requests import Request
 from ldt.api.negotiate import GEOJSON, HTML, JSON, SCHEMA
 from ldt.api.parameters import known, parse_bbox, parse_datetime, refuse_unknown
 from ldt.errors import UsageError
+from ldt.model.snapshot import DatasetVersion
 from ldt.store import tables as t
 from ldt.store.features import Selection
-from ldt.store.views import feature_schema
+from ldt.store.views import collection_schema
 
 FORMS = (JSON, HTML)
 ITEM_FORMS = (GEOJSON, HTML)
@@ -24,10 +25,10 @@ SCHEMA_FORMS = (SCHEMA, HTML)
 _SIMPLE = ("string", "number", "integer", "boolean")
 
 
-def filterable(feature_type: str) -> dict[str, str]:
-    """Return the properties of a feature type by which it can be filtered, with their JSON type."""
+def filterable(collection: str, parts: Sequence[DatasetVersion]) -> dict[str, str]:
+    """Return the properties by which a collection can be filtered, with their JSON type."""
     found = {}
-    for name, about in feature_schema(feature_type)["properties"].items():
+    for name, about in schema(collection, parts)["properties"].items():
         kinds = about.get("type")
         kinds = [k for k in (kinds if isinstance(kinds, list) else [kinds]) if k != "null"]
         if len(kinds) == 1 and kinds[0] in _SIMPLE:
@@ -36,13 +37,19 @@ def filterable(feature_type: str) -> dict[str, str]:
 
 
 def selection(
-    request: Request, feature_type: str, bbox: str | None, bbox_crs: str | None, datetime: str | None
+    request: Request,
+    collection: str,
+    parts: Sequence[DatasetVersion],
+    bbox: str | None,
+    bbox_crs: str | None,
+    datetime: str | None,
 ) -> Selection:
     """Return what a request for items asks for.
 
     Args:
         request: whose further parameters are names of properties.
-        feature_type: the collection.
+        collection: its id.
+        parts: its data sets.
         bbox: parameter `bbox`.
         bbox_crs: parameter `bbox-crs`.
         datetime: parameter `datetime`.
@@ -52,7 +59,7 @@ def selection(
         UsageError: a value that cannot be understood.
     """
     own = known(request)
-    properties = {k: v for k, v in filterable(feature_type).items() if k not in own}
+    properties = {k: v for k, v in filterable(collection, parts).items() if k not in own}
     refuse_unknown(request, [*own, *properties])
     interval = parse_datetime(datetime)
     return Selection(
@@ -86,6 +93,6 @@ def _equals(name: str, kind: str, text: str) -> ColumnElement[bool]:
     return column == cast(literal(str(number)), JSONB)
 
 
-def schema(feature_type: str) -> Mapping[str, Any]:
-    """Return the JSON Schema of a feature type."""
-    return feature_schema(feature_type)
+def schema(collection: str, parts: Sequence[DatasetVersion]) -> Mapping[str, Any]:
+    """Return the JSON Schema of a collection's features."""
+    return collection_schema(collection, [d.properties for d in parts])
