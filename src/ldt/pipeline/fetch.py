@@ -139,6 +139,8 @@ def _box(url: str, twin: str) -> tuple[float, float, float, float] | None:
 
 def _name(page: Page, service: Service, number: int) -> str:
     """Return what a page's file is called; a recipe may take a date or a station from it."""
+    if page.name:
+        return page.name
     suffix = page.path.suffix
     named = PurePosixPath(unquote(urlsplit(page.url).path)).name
     if service.protocol in {"http", "stac", "eea-air", "cds"} and PurePosixPath(named).suffix:

@@ -18,6 +18,8 @@ _MODULES = {
     "ngsild": "ngsild",
     "eea-air": "eea_air",
     "sos": "sos",
+    "stac": "stac",
+    "cds": "cds",
 }
 
 

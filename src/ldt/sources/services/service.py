@@ -76,6 +76,7 @@ class Page:
         records: records in it, where the protocol tells without reading it; else None.
         fetched: when the service said so; of a page out of the cache, when it last confirmed it.
         cached: whether the bytes came out of the cache.
+        name: what the file is to be called, where the address does not tell it well enough.
     """
 
     path: Path
@@ -84,6 +85,7 @@ class Page:
     records: int | None
     fetched: datetime
     cached: bool
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
