@@ -300,6 +300,22 @@ def numbers(values: Sequence[Any]) -> list[float]:
     return found
 
 
+#: How the forecasts of CAMS for Europe tell their time: units `hours`, long name `FORECAST time from 20240131`.
+_FROM = re.compile(r"\btime from (\d{4})-?(\d{2})-?(\d{2})(?:[T ]?(\d{2}):?(\d{2}))?", re.IGNORECASE)
+
+
+def time_units(units: str, long_name: str) -> str | None:
+    """Return the units of an axis of time (CF 1.11, section 4.4), perhaps with the date from its name; None if it is no such axis."""
+    if " since " in units:
+        return units
+    found = _FROM.search(long_name)
+    if found is None or units.strip().lower() not in {"hours", "hour", "h", "days", "minutes", "seconds"}:
+        return None
+    year, month, day, hour, minute = found.groups()
+    unit = "hours" if units.strip().lower() == "h" else units.strip()
+    return f"{unit} since {year}-{month}-{day} {hour or '00'}:{minute or '00'}:00"
+
+
 #: `time: mean`, `time: maximum within days`; `time: point` says that values are those of instants.
 _METHOD = re.compile(r"\btime\d*\s*:\s*(?:\w+\s*:\s*)*(\w+)")
 

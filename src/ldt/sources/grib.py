@@ -127,13 +127,15 @@ def _message(path: Path, keys: Mapping[str, Any]) -> _Message:
         reference = _instant(number("dataDate"), number("dataTime"))
     except (ValueError, OverflowError) as e:
         raise SourceError(f"a message has no date: {e}", where=path.name, remedy=_AGAIN) from e
-    chemical = keys["chemShortName"] if keys["constituentType"] is not None else None
+    # What it is of (WMO, code table 4.230), by its name or its number.
+    of = keys["constituentType"]
+    chemical = None if of is None else keys["chemShortName"] if _known(keys["chemShortName"]) else of
     name = _name(keys)
     return _Message(
         offset=number("offset"),
-        name=name if chemical in {None, "unknown"} else f"{name}_{chemical}",
-        label=keys["name"] or name,
-        unit=keys["units"],
+        name=name if chemical is None else f"{name}_{chemical}",
+        label=keys["name"] if _known(keys["name"]) else name,
+        unit=keys["units"] if _known(keys["units"]) else keys["parameterUnits"],
         kind=keys["typeOfLevel"] or "",
         grid=keys["md5GridSection"] or keys["md5Section3"] or "",
         grid_type=keys["gridType"] or "",
@@ -147,10 +149,14 @@ def _message(path: Path, keys: Mapping[str, Any]) -> _Message:
     )
 
 
+def _known(text: str | None) -> bool:
+    return bool(text) and text not in {"unknown", "~"}
+
+
 def _name(keys: Mapping[str, Any]) -> str:
     """Return what a quantity is called: by CF, in short, or by its numbers in the tables."""
     for name in ("cfVarName", "shortName"):
-        if keys[name] and keys[name] not in {"unknown", "~"}:
+        if _known(keys[name]):
             return str(keys[name])
     if keys["edition"] == 2:
         return f"d{keys['discipline']}c{keys['parameterCategory']}n{keys['parameterNumber']}"

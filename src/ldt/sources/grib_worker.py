@@ -23,7 +23,7 @@ _MEMORY = 6 * 1024**3
 _NONE = 1e36
 #: Keys of a message that tell what it is, and the kind of their values.
 _KEYS: dict[str, type] = {
-    "cfVarName": str, "shortName": str, "name": str, "units": str, "typeOfLevel": str, "stepType": str, "md5GridSection": str,
+    "cfVarName": str, "shortName": str, "name": str, "units": str, "parameterUnits": str, "typeOfLevel": str, "stepType": str, "md5GridSection": str,
     "md5Section3": str, "experimentVersionNumber": str, "chemShortName": str, "gridType": str, "edition": int, "discipline": int,
     "parameterCategory": int, "parameterNumber": int, "table2Version": int, "indicatorOfParameter": int, "constituentType": int,
     "numberOfDataPoints": int, "numberOfPoints": int, "bitsPerValue": int, "N": int, "offset": int, "dataDate": int, "dataTime": int,

@@ -106,7 +106,7 @@ def _variable(path: Path, opened: str | None, file: Any, stack: ExitStack) -> cf
     tags, first = file.tags(), file.tags(1)
     name = first.get("NETCDF_VARNAME", "1")
     axes = _axes(path, file, tags)
-    time = next((a for a in axes if " since " in tags.get(f"{a}#units", "")), None)
+    time = next((a for a in axes if _time_units(tags, a)), None)
     transform, points = _place(path, file, tags, name)
     crs = _crs(file, tags)
     if points is not None:
@@ -180,6 +180,10 @@ def _time(
         if len(pairs) == len(values) and np.isfinite(pairs).all():
             bounds = tuple((float(a), float(b)) for a, b in pairs)
     return TimeAxis(values, tags[f"{name}#units"], tags.get(f"{name}#calendar", "standard"), bounds, instants)
+
+
+def _time_units(tags: Mapping[str, str], name: str) -> str | None:
+    return cf.time_units(tags.get(f"{name}#units", ""), tags.get(f"{name}#long_name", ""))
 
 
 def _place(
