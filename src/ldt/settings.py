@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     statement_timeout: float = Field(
         30.0, description="Seconds that one statement of the API may take.", gt=0
     )
+    workers: int = Field(
+        default_factory=lambda: min(os.cpu_count() or 1, 4),
+        description="Processes that read one large file side by side; 1 reads it in the process that asks.",
+        gt=0,
+    )
     max_limit: int = Field(10_000, description="The largest `limit` of a page; more is cut to it.", gt=0)
     max_source_bytes: int = Field(
         20 * 1024**3, description="The largest size, unpacked, of one source.", gt=0

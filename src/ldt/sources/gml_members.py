@@ -40,6 +40,8 @@ _ONE = frozenset(
     {"member", "featureMember", "observationData", "observationMember", "cityObjectMember", "hasMember"}
 )
 _MANY = frozenset({"members", "featureMembers"})
+#: Local names of all member elements.
+MEMBERS = _ONE | _MANY
 #: In these namespaces the names above mean members of a collection, whatever is around.
 _OF_COLLECTIONS = (
     "{http://www.opengis.net/gml",
@@ -126,7 +128,7 @@ class Members:
                     root = element
                     self._check_entities(element)
                     self._check_message(element)
-                elif name in _ONE | _MANY and (not self._is_feature(root) or self._holds(element)):
+                elif name in MEMBERS and (not self._is_feature(root) or self._holds(element)):
                     return name in _MANY
                 if seen > _AHEAD:
                     break
@@ -167,8 +169,8 @@ class Members:
             every: whether many features stand in one member element; then each must be met (and forgotten) by itself, and
                 the parser reports every element. Otherwise only member elements are reported, which is faster.
         """
-        tags = None if every else [f"{{*}}{name}" for name in sorted(_ONE | _MANY | {"truncatedResponse"})]
-        containers = _ONE if every else _ONE | _MANY
+        tags = None if every else [f"{{*}}{name}" for name in sorted(MEMBERS | {"truncatedResponse"})]
+        containers = _ONE if every else MEMBERS
         with self._parse(events=("end",), tag=tags) as events:
             for _, element in events:
                 parent = element.getparent()
@@ -217,15 +219,15 @@ class Members:
 
     def _holds(self, container: Any) -> bool:
         """Whether a member element belongs to a collection, and not to a feature."""
-        if container.tag.startswith(_OF_COLLECTIONS):
-            return True
+        anywhere = container.tag.startswith(_OF_COLLECTIONS)
         element = container.getparent()
         while element is not None:
             name = local_name(element.tag)
             above = element.getparent()
             if above is None:
-                return not self._is_feature(element)
-            if name not in _AROUND and name not in _ONE and name not in _MANY:
+                return anywhere or not self._is_feature(element)
+            around = name in _AROUND or name in MEMBERS
+            if not around and (not anywhere or self._is_feature(element)):
                 return False
             element = above
         return False

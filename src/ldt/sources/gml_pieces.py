@@ -15,6 +15,7 @@ from typing import IO, Any
 from lxml import etree
 
 from ldt.sources.gml_geometry import local_name
+from ldt.sources.gml_members import MEMBERS
 from ldt.sources.gml_paths import first_axis_labels, first_srs_name
 
 _BLOCK = 4 * 1024**2
@@ -23,6 +24,7 @@ _MOST_HEAD, _MOST_MEMBER = 1024**2, 32 * 1024**2
 _DECLARATION = re.compile(rb"<\?xml[^>]*?\?>")
 _ENCODING = re.compile(rb"""encoding\s*=\s*["']([\w.:-]+)["']""")
 _ROOT = re.compile(rb"<([A-Za-z_][\w.:-]*)[\s>]")
+_SPACE = re.compile(rb"\s*")
 #: Encodings in which markup is ASCII, by their names in Python.
 _ENCODINGS = frozenset({"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"})
 #: What XML does not allow (XML 1.0, 2.2); the parser tells where it is.
@@ -43,14 +45,18 @@ class Pieces:
     Args:
         path: the file.
         is_collection: whether an element of a local name is a collection.
+        span: bytes of the file, from and up to, in which whole members lie; all of it without.
 
     Attributes:
         srs_name, axis_labels: of the collection's envelope.
         complete: whether the file was cut down to its end.
     """
 
-    def __init__(self, path: Path, is_collection: Callable[[str], bool]) -> None:
+    def __init__(
+        self, path: Path, is_collection: Callable[[str], bool], span: tuple[int, int] | None = None
+    ) -> None:
         self.path = path
+        self._span = span
         self.srs_name: str | None = None
         self.axis_labels: str | None = None
         self.complete = False
@@ -68,6 +74,9 @@ class Pieces:
             close = f"</{member}>".encode()
             opening = re.compile(rb"\s*<" + re.escape(member.encode()) + rb"\s*>")
             data = data[start:]
+            if self._span is not None:
+                file.seek(self._span[0])
+                data, tail = file.read(self._span[1] - self._span[0]), _SPACE
             while True:
                 at, plain = 0, _is_plain(data)
                 while (opened := opening.match(data, at)) and (end := data.find(close, opened.end())) >= 0:
@@ -81,11 +90,31 @@ class Pieces:
                         text = text.replace("\r\n", "\n").replace("\r", "\n")
                     yield text, plain or _is_plain(piece)
                 data = data[at:]
-                more = _more(file, len(data))
+                more = _more(file, len(data)) if self._span is None else b""
                 if not more:
                     self.complete = tail.fullmatch(data) is not None
                     return
                 if len(data) > _MOST_MEMBER:
+                    return
+                data += more
+
+    def spans(self, size: int) -> Iterator[tuple[int, int]]:
+        """Yield the bytes, from and up to, of members one after the other, some `size` in each; none if it cannot be cut."""
+        with self.path.open("rb") as file:
+            first = self._begin(file.read(_MOST_HEAD))
+            if first is None:
+                return
+            _, start, member, tail = first
+            close = f"</{member}>".encode()
+            file.seek(start)
+            data = file.read(size)
+            while (end := data.rfind(close)) >= 0:
+                end += len(close)
+                yield start, start + end
+                start, data = start + end, data[end:]
+                more = file.read(size)
+                if not more:
+                    self.complete = tail.fullmatch(data) is not None
                     return
                 data += more
 
@@ -116,11 +145,14 @@ class Pieces:
         try:
             head = data[start : first.start()].decode(encoding)
             name, member = root[1].decode(), first[1].decode()
-            element = etree.fromstring(f"{head}</{name}>", _PARSER)
+            # With the declaration: whatever is wrong with it is the parser's to tell.
+            element = etree.fromstring(body[: first.start() - len(data)] + f"</{name}>".encode(), _PARSER)
         except (etree.XMLSyntaxError, ValueError):
             return None
         if not self._is_collection(local_name(element.tag)):
             return None
+        if any(local_name(child.tag) in MEMBERS for child in element.iter()):
+            return None  # Members before the first plain one: with attributes, or many in one.
         for child in element:
             if local_name(child.tag) == "boundedBy":
                 self.srs_name = self.srs_name or first_srs_name(child)

@@ -160,13 +160,20 @@ class Shapes:
         """Return the shape of a member's text, taken apart."""
         if len(parts) == 1 or any(sign in part for part in parts for sign in ("<!", "<?", _OPEN)):
             return None
+        # A text with a quote in it is several values: where it begins and ends cannot be told from one of them.
+        if any(
+            sign == ">" and not after.startswith("<")
+            for sign, after in zip(parts[1::3], parts[3::3], strict=True)
+        ):
+            return None
         fixed = {i: v for i, v in enumerate(parts[2::3]) if _DECIDES.search(parts[3 * i][-60:])}
         for _ in range(2):
             feature = self._parse(_marked(parts, fixed))
             if feature is None:
                 return None
             walk = self._walk(feature)
-            if walk.inlined:  # a feature in a feature is a record of its own
+            if walk.inlined or _refers(walk):
+                # Which features and geometries there are is told by identifiers, and these are values.
                 return None
             more = set(_deciding(walk)) - fixed.keys()
             if not more:
