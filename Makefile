@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed-$(PINS)
 # Where the twin's data and database live for `make demo` and `make serve`; empty means the user's data directory.
 export LDT_DATA_DIR ?=
 
-.PHONY: help install postgis qgis browser demo serve test lint types imports tests soak bench docs pins clean
+.PHONY: help install postgis qgis browser peers demo serve test lint types imports tests soak bench docs pins clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,6 +24,9 @@ qgis:
 
 browser:
 	@sh tools/install-browser.sh
+
+peers:
+	@PYTHON="$(PYTHON)" sh tools/install-peers.sh
 
 $(STAMP): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -40,7 +43,7 @@ demo: install ## build the sample city and serve it
 serve: install ## serve what is in the database
 	$(BIN)/ldt serve
 
-test: install qgis browser lint types imports tests ## everything that CI checks
+test: install qgis browser peers lint types imports tests ## everything that CI checks
 
 lint:
 	$(BIN)/ruff format --check .
@@ -55,7 +58,7 @@ imports:
 tests:
 	$(BIN)/pytest -n 2 --dist loadfile -m "not soak"
 
-soak: install ## long load, growth and fuzz runs
+soak: install peers ## long load, growth and fuzz runs
 	$(BIN)/pytest -m soak
 
 bench: install ## measures against the physical limit; writes docs/benchmarks.md
@@ -67,6 +70,8 @@ docs: install ## the documentation site, into site/
 pins: $(STAMP) ## resolve the pins anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o constraints.txt
+	$(BIN)/uv pip compile tools/peers.in --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o peers-constraints.txt
 
 clean: ## what make made (not the user's data)
-	rm -rf $(VENV) site reports .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .peers site reports .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
