@@ -131,8 +131,8 @@ def test_dangling_ones_are_listed_each_text_once(conn: psycopg.Connection[Any]) 
         snapshot = snapshots.resolve(conn, "town", OPERATOR)
         found = references.of_dataset(conn, snapshot, "houses", listed=10)
         none = references.of_dataset(conn, snapshot, "streets")
-        few = references.of_dataset(conn, snapshot, "houses", limit=1)
-        exactly = references.of_dataset(conn, snapshot, "houses", limit=2)
+        few = references.of_dataset(conn, snapshot, "houses", limit=2)
+        exactly = references.of_dataset(conn, snapshot, "houses", limit=3)
     assert found is not None
     assert found.summary() == {"resolved": 1, "dangling": 2, "complete": True}
     assert found.listed == [{"property": "street", "reference": "#s1", "features": 2, "feature": "houses.a"}]

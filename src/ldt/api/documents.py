@@ -138,7 +138,7 @@ class Freshness(_Document):
 
 
 class References(_Document):
-    """What became of the references to other objects, as far as this caller sees these; not `complete` where there are too many."""
+    """What became of the references to other objects, as far as this caller sees these; not `complete` where only the first 5,000 features were looked at."""
 
     resolved: int
     dangling: int

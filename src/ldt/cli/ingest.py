@@ -28,6 +28,8 @@ Option = Annotated[
         "--option", help="What the reader must know of this file, as name=value (layer=clc); repeatable."
     ),
 ]
+#: Features whose references are counted at the end of an ingest; more would take long beside it.
+_REFERRING = 100_000
 _OUTCOMES = ("accepted", "repaired", "rejected", "duplicate", "outside")
 
 
@@ -77,7 +79,7 @@ def ingest(
             so_far = read
 
         done = run(database_url(), twin, loaded, paths, name=name, progress=tell)
-    met = counted(database_url(), twin, done.dataset) if loaded.feature else None
+    met = counted(database_url(), twin, done.dataset, limit=_REFERRING) if loaded.feature else None
 
     def render() -> None:
         render_ingested(done)

@@ -44,7 +44,9 @@ def references(
     )
 
 
-def counted(url: str, twin: str, dataset: str, listed: int = 0) -> References | None:
+def counted(
+    url: str, twin: str, dataset: str, *, limit: int | None = None, listed: int = 0
+) -> References | None:
     """Return what became of the references of a data set in the newest state of a twin; None where its type has none."""
     from ldt.model.snapshot import OPERATOR
     from ldt.store import references as store
@@ -52,9 +54,12 @@ def counted(url: str, twin: str, dataset: str, listed: int = 0) -> References | 
     from ldt.store.connect import connect
 
     with connect(url) as conn, conn.transaction():
-        return store.of_dataset(conn, snapshots.resolve(conn, twin, OPERATOR), dataset, listed=listed)
+        return store.of_dataset(
+            conn, snapshots.resolve(conn, twin, OPERATOR), dataset, limit=limit, listed=listed
+        )
 
 
 def told(found: References) -> str:
     """Return the counts in words."""
-    return f"references: {found.resolved:,} resolved, {found.dangling:,} dangling"
+    counts = f"references: {found.resolved:,} resolved, {found.dangling:,} dangling"
+    return counts if found.complete else f"{counts} among the first features (`ldt references` counts all)"

@@ -84,7 +84,7 @@ class FeatureRows:
             "ALTER TABLE ldt.feature ATTACH PARTITION {t} FOR VALUES IN ({d})",
             "ALTER TABLE {t} DROP CONSTRAINT of_dataset",
             # Only what is searched by: statistics of the documents would take longer than the indexes.
-            "ANALYZE {t} (fid, since, until, geom)",
+            "ANALYZE {t} (twin_id, dataset_id, fid, since, until, geom, alias, local_id)",
         ):
             self._conn.execute(sql.SQL(statement).format(t=self._partition, d=dataset))
         return Changes(added=self._rows)

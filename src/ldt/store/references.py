@@ -182,7 +182,7 @@ def of_dataset(
         conn: a connection in the transaction in which the snapshot was resolved.
         snapshot: the state to read.
         dataset: name of the data set.
-        limit: how many different references are looked at, at most; all without it.
+        limit: how many features are looked at, at most, in order of their ids; all without it.
         listed: how many of the dangling ones are listed, at most.
 
     Raises:
@@ -192,14 +192,11 @@ def of_dataset(
     types = reference_properties(found.feature_type)
     if not types:
         return None
-    done, seen = References(), 0
+    done = References(complete=limit is None or not _more_than(conn, snapshot, found, limit))
     for rows in _different(conn, snapshot, found, list(types), limit):
-        taken = rows if limit is None else rows[: limit - seen]
-        done.complete = len(taken) == len(rows)
-        seen += len(taken)
-        references = [Reference(r[0], r[1], types[r[0]], r[2], r[3]) for r in taken]
+        references = [Reference(r[0], r[1], types[r[0]], r[2], r[3]) for r in rows]
         for (name, text, _, _, count, first), met in zip(
-            taken, resolve(conn, snapshot, references), strict=True
+            rows, resolve(conn, snapshot, references), strict=True
         ):
             if met:
                 done.resolved += count
@@ -216,6 +213,15 @@ def of_dataset(
     return done
 
 
+def _more_than(
+    conn: psycopg.Connection[Any], snapshot: Snapshot, dataset: DatasetVersion, limit: int
+) -> bool:
+    """Whether a data set has more features than so many."""
+    f = t.feature.c
+    mine = visible.rows(t.feature, snapshot.twin_id, dataset)
+    return bool(fetch_all(conn, select(f.fid).where(mine).order_by(f.fid).offset(limit).limit(1)))
+
+
 def _different(
     conn: psycopg.Connection[Any],
     snapshot: Snapshot,
@@ -223,11 +229,15 @@ def _different(
     properties: list[str],
     limit: int | None,
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield rows of (property, text, source, namespace, how many features, the first of them), some at a time.
-
-    With a limit one row more is given, which tells that there are more.
-    """
-    f = t.feature.c
+    """Yield rows of (property, text, source, namespace, how many features, the first of them), some at a time."""
+    every = t.feature.c
+    referring = select(every.fid, every.source_id, every.namespace, every.properties).where(
+        visible.rows(t.feature, snapshot.twin_id, dataset)
+    )
+    if limit is not None:
+        referring = referring.order_by(every.fid).limit(limit)
+    some = referring.subquery("referring")
+    f = some.c
     names = cast(literal(properties, ARRAY(Text)), ARRAY(Text))
     name = func.unnest(names).table_valued("property").render_derived()
     # A single reference is a string, several are an array of them; the path takes both apart alike.
@@ -237,13 +247,10 @@ def _different(
     text = values.c.value.op("#>>", return_type=Text())(whole)
     statement = (
         select(name.c.property, text, f.source_id, f.namespace, func.count(), func.min(f.fid))
-        .select_from(t.feature.join(name, literal(True)).join(values, literal(True)))
-        .where(visible.rows(t.feature, snapshot.twin_id, dataset))
+        .select_from(some.join(name, literal(True)).join(values, literal(True)))
         .group_by(name.c.property, text, f.source_id, f.namespace)
         .order_by(name.c.property, text)
     )
-    if limit is not None:
-        statement = statement.limit(limit + 1)
     sql_text, bound = compiled(statement)
     with translated(), conn.cursor(name="references") as cursor:
         cursor.execute(sql_text, bound)

@@ -13,8 +13,8 @@ from ldt.model.outcome import Outcome
 from ldt.store import records, references
 
 _TALLY = ("read", "accepted", "repaired", "rejected", "duplicate", "outside", "derived", "missing")
-#: Different references that are looked at for a request; `ldt references` looks at all.
-_REFERENCES = 10_000
+#: Features whose references are looked at for a request; `ldt references` looks at all.
+_REFERRING = 5_000
 _CHANGES = ("rows", "added", "changed", "removed")
 
 
@@ -48,7 +48,7 @@ def dataset(seen: Reading, name: str) -> dict[str, Any]:
     """Return one data set with its sources and what became of its references; raises NotFound if the snapshot does not see it."""
     records.find(seen.snapshot, name)
     (row,) = records.datasets(seen.conn, seen.snapshot, name)
-    met = references.of_dataset(seen.conn, seen.snapshot, name, limit=_REFERENCES)
+    met = references.of_dataset(seen.conn, seen.snapshot, name, limit=_REFERRING)
     return {
         **_described(seen, row),
         "references": met.summary() if met else None,
