@@ -95,6 +95,18 @@ def test_several_references_in_one_property_are_counted_one_by_one(conn: psycopg
     assert counted(conn) == (3, 1)
 
 
+def test_what_changes_is_found_by_its_new_alias(conn: psycopg.Connection[Any]) -> None:
+    houses(conn, {"a": {"street": "#s1"}, "b": {"street": "#s2"}})
+    streets(conn, {"x": {"alias": "s1", "name": "X"}})
+    streets(conn, {"x": {"alias": "s2", "name": "Y"}})
+    with conn.transaction():
+        snapshot = snapshots.resolve(conn, "town", OPERATOR)
+        found = references.of_dataset(conn, snapshot, "houses", listed=9)
+    assert found is not None
+    assert [one["reference"] for one in found.listed] == ["#s1"]
+    assert (counted(conn, at=2), counted(conn, at=3)) == ((1, 1), (1, 1))
+
+
 def test_only_the_types_that_a_property_may_lead_to_are_looked_at(conn: psycopg.Connection[Any]) -> None:
     houses(conn, {"a": {"street": "#b"}, "b": {"alias": "b"}})
     assert counted(conn) == (0, 1)

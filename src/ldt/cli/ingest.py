@@ -29,7 +29,7 @@ Option = Annotated[
     ),
 ]
 #: Features whose references are counted at the end of an ingest; more would take long beside it.
-_REFERRING = 100_000
+_REFERRING = 50_000
 _OUTCOMES = ("accepted", "repaired", "rejected", "duplicate", "outside")
 
 
