@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 
 from ldt.axis import AxisOrder
 from ldt.errors import SourceError
@@ -65,6 +66,30 @@ def test_envelopes_of_every_kind(tmp_path: Path, rows: Rows, name: str) -> None:
     got = rows("gml", write(tmp_path / "a.gml", text, root))
     assert [(r["_row"], r["gml_id"]) for r in got] == [(0, "a"), (1, "b"), (2, "c")]
     assert [json.loads(r["raw"]) for r in got] == [{"n": i} for i in "abc"]
+
+
+@pytest.mark.parametrize("attribute", ['typeName="x:Thing"', 'xlink:type="simple"'])
+def test_members_with_attributes(tmp_path: Path, rows: Rows, attribute: str) -> None:
+    """Nothing before the first plain member is lost."""
+    text = COLLECTION.replace("<wfs:member>", f"<wfs:member {attribute}>", 1)
+    assert ids(rows("gml", write(tmp_path / "a.gml", text, "wfs:FeatureCollection"))) == ["a", "b", "c"]
+
+
+def test_references_within_a_feature_among_others(tmp_path: Path, rows: Rows) -> None:
+    """Features of the same markup whose geometry refers to an element by an id that differs."""
+
+    def surface(i: int) -> str:
+        ring = f"<gml:LinearRing><gml:posList>{i} 0 {i + 1} 0 {i + 1} 1 {i} 0</gml:posList></gml:LinearRing>"
+        shape = f'<gml:Polygon gml:id="p{i}"><gml:exterior>{ring}</gml:exterior></gml:Polygon>'
+        multi = (
+            f'<gml:MultiSurface srsName="{UTM}"><gml:surfaceMember xlink:href="#p{i}"/></gml:MultiSurface>'
+        )
+        return f"<wfs:member>{feature(f'f{i}', f'<x:shape>{multi}</x:shape><x:other>{shape}</x:other>')}</wfs:member>"
+
+    text = f"<wfs:FeatureCollection>{surface(1)}{surface(2)}{surface(5)}</wfs:FeatureCollection>"
+    got = rows("gml", write(tmp_path / "a.gml", text, "wfs:FeatureCollection"))
+    assert [r["_malformed"] for r in got] == [None] * 3
+    assert [shapely.from_wkb(r["geometry"]).bounds[0] for r in got] == [1, 2, 5]
 
 
 def test_unknown_xml_is_not_read(tmp_path: Path, rows: Rows) -> None:
