@@ -153,16 +153,18 @@ def polygons(geometry: ColumnElement[Any]) -> ColumnElement[Any]:
 def places(conn: psycopg.Connection[Any], snapshot: Snapshot) -> dict[str, dict[str, Any]]:
     """Return the monitoring facilities by code: `name`, `geom` (EWKB), `dataset` (a :class:`DatasetVersion`).
 
-    Where several data sets know a station, the first one's word is taken.
+    Where several data sets know a station, the first one's word is taken. A station of which only the sampling points are
+    known lies where the first of them does, and has its name.
     """
     datasets = snapshot.of_type(FACILITIES)
     by_id = {d.dataset_id: d for d in datasets}
     f = t.feature
-    code = f.c.properties["code"].astext
+    code, station = (f.c.properties[name].astext for name in ("code", "station"))
     found = rows(
         conn,
         select(
             code.label("code"),
+            station.label("station"),
             f.c.properties["name"].astext.label("name"),
             func.ST_AsEWKB(f.c.geom).label("geom"),
             f.c.dataset_id,
@@ -171,24 +173,43 @@ def places(conn: psycopg.Connection[Any], snapshot: Snapshot) -> dict[str, dict[
         .where(seen(f, snapshot, datasets), code.is_not(None))
         .order_by(code, f.c.dataset_id, f.c.fid),
     )
-    return {
-        r["code"]: {"name": r["name"], "geom": _bytes(r["geom"]), "dataset": by_id[r["dataset_id"]]}
-        for r in found
-    }
+    known = [
+        (r, {"name": r["name"], "geom": _bytes(r["geom"]), "dataset": by_id[r["dataset_id"]]}) for r in found
+    ]
+    by_station = {r["station"]: place for r, place in reversed(known) if r["station"]}
+    return by_station | {r["code"]: place for r, place in known}
+
+
+def station_codes(conn: psycopg.Connection[Any], snapshot: Snapshot) -> dict[str, str]:
+    """Return the code of the station by that of the facility, for facilities that are sampling points of one.
+
+    Their values are the station's: one station measures several pollutants, each at a sampling point of its own.
+    """
+    datasets = snapshot.of_type(FACILITIES)
+    f = t.feature
+    code, station = (f.c.properties[name].astext for name in ("code", "station"))
+    found = rows(
+        conn,
+        select(code.label("code"), station.label("station"))
+        .ext(distinct_on(code))
+        .where(seen(f, snapshot, datasets), code.is_not(None), station.is_not(None))
+        .order_by(code, f.c.dataset_id, f.c.fid),
+    )
+    return {r["code"]: r["station"] for r in found}
 
 
 def stations_in(
     conn: psycopg.Connection[Any], snapshot: Snapshot, schemes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return the areas of some schemes, each with the codes of the facilities that lie in it.
+    """Return the areas of some schemes, each with the codes of the stations that lie in it.
 
     Returns:
-        dicts with the columns of :func:`described` and `stations` (list of codes).
+        dicts with the columns of :func:`described` and `stations` (list of codes; of a sampling point that of its station).
     """
     area = areas(snapshot, schemes)
     f = t.feature.alias("place")
     inside = func.ST_Covers(area.c.geom, f.c.geom)
-    station = f.c.properties["code"].astext
+    station = func.coalesce(f.c.properties["station"].astext, f.c.properties["code"].astext)
     found = rows(
         conn,
         select(

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, INTERVAL, TIMESTAMP
 
 from ldt.errors import UsageError
+from ldt.indicators.areas import station_codes
 from ldt.indicators.request import resolve, rows
 from ldt.model.snapshot import DatasetVersion, Snapshot
 from ldt.store import tables as t
@@ -39,7 +40,7 @@ class Series:
     Attributes:
         id: its number in the database.
         code: its code in its data set.
-        thing: code of the station.
+        thing: code of the station: of a sampling point (a facility that names its station) that of its station.
         zone: the zone in which its periods and days begin.
     """
 
@@ -161,11 +162,12 @@ def find(
     )
     if properties:
         statement = statement.where(d.observed_property.in_(list(properties)))
-    return [
+    stations = station_codes(conn, snapshot)
+    found = [
         Series(
             id=r["id"],
             code=r["code"],
-            thing=r["thing"],
+            thing=stations.get(r["thing"], r["thing"]),
             observed_property=r["observed_property"],
             unit=r["unit"],
             averaging=r["averaging"],
@@ -174,6 +176,7 @@ def find(
         )
         for r in rows(conn, statement)
     ]
+    return sorted(found, key=lambda s: (s.thing, s.observed_property, s.dataset.dataset_id, s.code))
 
 
 def fixed_zone(name: str) -> timezone:
