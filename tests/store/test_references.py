@@ -116,6 +116,17 @@ def test_only_the_types_that_a_property_may_lead_to_are_looked_at(conn: psycopg.
     assert resolved(conn, "#b", types=("houses", "streets")) == ["houses.b", "streets.x"]
 
 
+def test_references_of_several_properties_are_looked_up_at_once_and_kept_apart(
+    conn: psycopg.Connection[Any],
+) -> None:
+    houses(conn, {"b": {"alias": "x1"}})
+    streets(conn, {"x": {"alias": "x1"}})
+    asked = [Reference(name, "#x1", (name,), -1, "n") for name in ("streets", "houses", "castles")]
+    with conn.transaction():
+        found = references.resolve(conn, snapshots.resolve(conn, "town", OPERATOR), asked)
+    assert found == [[Target("streets", "streets.x")], [Target("houses", "houses.b")], []]
+
+
 def test_an_identifier_is_found_within_its_namespace(conn: psycopg.Connection[Any]) -> None:
     streets(conn, {"x": {}})  # (town/things, x), as all features that the tests load by hand
     assert resolved(conn, "town/things/x") == ["streets.x"]
