@@ -61,7 +61,7 @@ tests:
 soak: install peers ## long load, growth and fuzz runs
 	$(BIN)/pytest -m soak
 
-bench: install ## measures against the physical limit; writes docs/benchmarks.md
+bench: install qgis ## measures against the physical limit; writes docs/benchmarks.md
 	$(BIN)/python -m bench
 
 docs: install ## the documentation site, into site/

@@ -17,7 +17,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ldt-bench-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         os.environ["LDT_DATA_DIR"] = folder
-        from bench import loading, serving
+        from bench import harmonising, loading, serving
         from ldt.settings import settings
         from ldt.store.cluster import private_cluster
         from ldt.store.migrate import migrate
@@ -32,6 +32,8 @@ def main() -> int:
             for name, run in (
                 ("polygons", loading.polygons),
                 ("observations", loading.observations),
+                ("gml", harmonising.gml),
+                ("land-cover", harmonising.land_cover),
                 ("features", serving.features),
                 ("latest", serving.latest),
             ):
