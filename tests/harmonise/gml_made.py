@@ -118,11 +118,13 @@ def write(path: Path, *features: str, spaces: dict[str, str] = NEWEST) -> Path:
     return path
 
 
-def made(recipe: str, path: Path) -> tuple[list[dict[str, Any]], Tally, list[str]]:
+def made(
+    recipe: str, path: Path, selection: shapely.Geometry | None = None
+) -> tuple[list[dict[str, Any]], Tally, list[str]]:
     """What a recipe of `inspire/` makes of a file: its features (properties and geometry taken apart), the tally, the messages."""
     loaded = load_recipe(f"inspire/{recipe}")
     tally, rows, messages = Tally(), [], []
-    for chunk in harmonise(loaded, read("gml", path, loaded.source.options), Context(OWN)):
+    for chunk in harmonise(loaded, read("gml", path, loaded.source.options), Context(OWN, selection)):
         tally.add(chunk.tally)
         messages += [o.message for o in chunk.outcomes]
         for row in chunk.features.to_pylist() if chunk.features else []:

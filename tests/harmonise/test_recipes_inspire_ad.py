@@ -178,6 +178,17 @@ def test_an_identifier_in_gml_alone(tmp_path: Path) -> None:
     assert (row["namespace"], row["local_id"], row["alias"]) == (f"{SPACE}/street", "9", "_t")
 
 
+def test_components_stay_whatever_the_boundary_of_the_twin_is(tmp_path: Path) -> None:
+    elsewhere = shapely.box(20, 40, 21, 41)
+    name = spelled("ad:name", ("Hauptstraße", "deu", "official"))
+    path = write(
+        tmp_path / "ad.gml", feature("ad:Address", "a", position()), feature("ad:ThoroughfareName", "t", name)
+    )
+    assert made("thoroughfare-names", path, elsewhere)[1].accepted == 1
+    inside = made("addresses", path, shapely.box(6, 50, 7, 51))
+    assert (inside[1].accepted, inside[1].outside) == (1, 0)
+
+
 # Real files ---------------------------------------------------------------------------------------------------
 
 REAL = {
