@@ -130,6 +130,8 @@ def test_empty(xml: str) -> None:
         ("<Curve><segments><OffsetCurve/></segments></Curve>", "a OffsetCurve is not read"),
         ("<Point><pos>nan 2</pos></Point>", "not finite"),
         ("<Point><pos>1e999 2</pos></Point>", "not finite"),
+        ("<LineString><posList>0 0 1 1e16</posList></LineString>", "beyond all measure"),
+        ("<Point><pos>1 " + "9" * 400 + "</pos></Point>", "not finite"),
         ("<Face><directedEdge/></Face>", "a Face is topology"),
         ("<TopoSurface><directedFace/></TopoSurface>", "a TopoSurface is not read"),
         ("<Curve><segments><BSpline/></segments></Curve>", "a BSpline is not read"),

@@ -92,6 +92,19 @@ def test_references_within_a_feature_among_others(tmp_path: Path, rows: Rows) ->
     assert [shapely.from_wkb(r["geometry"]).bounds[0] for r in got] == [1, 2, 5]
 
 
+@pytest.mark.parametrize("number", ["nan", "1e999", "1e300", "x"])
+def test_broken_numbers_among_features_that_are_alike(tmp_path: Path, rows: Rows, number: str) -> None:
+    def placed(name: str, x: str) -> str:
+        point = f'<x:place><gml:LineString srsName="{UTM}"><gml:posList>{x} 2 3 4</gml:posList></gml:LineString></x:place>'
+        return f"<wfs:member>{feature(name, point)}</wfs:member>"
+
+    text = f"<wfs:FeatureCollection>{placed('a', '1')}{placed('b', number)}{placed('c', '5')}</wfs:FeatureCollection>"
+    got = rows("gml", write(tmp_path / "a.gml", text, "wfs:FeatureCollection"))
+    assert [r["geometry"] is None for r in got] == [False, True, False]
+    assert [r["_malformed"] is None for r in got] == [True, False, True]
+    assert shapely.from_wkb(got[2]["geometry"]).wkt == "LINESTRING (5 2, 3 4)"
+
+
 def test_unknown_xml_is_not_read(tmp_path: Path, rows: Rows) -> None:
     many = "<x:row><x:v>1</x:v></x:row>" * 20_000
     with pytest.raises(SourceError, match="holds no features: its root element is Table"):

@@ -21,6 +21,8 @@ Line = NDArray[np.float64]
 
 #: Geometries may be nested this deep, references included.
 MAX_DEPTH = 50
+#: Coordinates are less than this, in whatever unit: what is not would overflow as soon as it is squared.
+MOST = 1e15
 #: One element may be referred to this often within one geometry: references must not multiply without bound.
 MAX_USES = 16
 #: Positions with commas between their ordinates, where only blanks belong. With decimal points in all there is no other reading.
@@ -183,9 +185,9 @@ def floats(text: str | None) -> Line:
         if _TUPLES.fullmatch(text):
             return floats(text.replace(",", " "))
         raise GmlGeometryError(f"coordinates that are no numbers: {e}") from e
-    # Letters (of `nan`, `inf`, `1e999`) are looked for first: that costs a tenth.
-    if text.lower() != text.upper() and not np.isfinite(values).all():
-        raise GmlGeometryError("coordinates that are not finite")
+    # Of no number (nan) it cannot be said either that it is less.
+    if len(values) and not np.abs(values).max() < MOST:
+        raise GmlGeometryError("coordinates that are not finite, or beyond all measure")
     return values
 
 

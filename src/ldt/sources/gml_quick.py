@@ -13,6 +13,7 @@ from struct import pack
 from typing import Any
 
 from ldt.sources.gml_geometry import Scope, geometry_wkb, local_name
+from ldt.sources.gml_positions import MOST
 
 _POINT, _LINE, _POLYGON, _MULTI_POLYGON = 1, 2, 3, 6
 _WRAPPERS = {"Surface": "patches", "MultiSurface": "surfaceMember", "MultiPolygon": "polygonMember"}
@@ -52,6 +53,8 @@ class Quick:
         """Return well-known binary; None where something is not plain. `known` says that positions have two ordinates."""
         if self._kind in {_POINT, _LINE}:
             numbers = array("d", map(float, self._polygons[0][0].text.split()))
+            if not abs(sum(numbers)) < MOST:
+                return None
             if self._kind == _POINT:
                 return pack("<BI", 1, _POINT) + numbers.tobytes() if len(numbers) == 2 else None
             # Six ordinates are two positions with heights or three without.
@@ -64,7 +67,7 @@ class Quick:
             for ring in rings:
                 numbers = array("d", map(float, ring.text.split()))
                 data, count = numbers.tobytes(), len(numbers)
-                if count < 8 or count % 2 or data[:16] != data[-16:]:
+                if count < 8 or count % 2 or data[:16] != data[-16:] or not abs(sum(numbers)) < MOST:
                     return None
                 parts += (pack("<I", count // 2), data)
             polygons.append(b"".join(parts))
