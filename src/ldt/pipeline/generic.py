@@ -18,6 +18,7 @@ from ldt import sources
 from ldt.harmonise.feature_types import feature_type_names
 from ldt.harmonise.recipe import FeatureMapping, Recipe
 from ldt.pipeline.inspect.columns import degree_columns
+from ldt.pipeline.inspect.places import guess
 from ldt.pipeline.inspect.profile import WORDS, Column, Profile, profile
 from ldt.pipeline.inspect.times import time_column
 from ldt.sources.dialect import judge_dialect
@@ -69,6 +70,7 @@ def specialised(recipe: Recipe, resources: Sequence[Resource], name: str | None)
     seen = profile(_records(recipe.source.reader, resources, options), limit=None, unique=False)
     if recipe.source.reader == "table" and "x" not in options and (found := degree_columns(seen)):
         options |= {"x": found[0], "y": found[1], "crs": "EPSG:4326"}
+    crs = _crs(recipe, seen)
     own = name or layer_name(recipe.source.reader, resources[0], options)
     dataset = name or safe_name(own)
     update: dict[str, Any] = {
@@ -79,10 +81,21 @@ def specialised(recipe: Recipe, resources: Sequence[Resource], name: str | None)
     if begins := _begins(seen, recipe.source.reader):
         update |= begins
         update["columns"] = {begins["valid_from"].strip('"'): begins["valid_from"], **update["columns"]}
-    source = recipe.source.model_copy(update={"options": options})
+    source = recipe.source.model_copy(update={"options": options, **crs})
     made: FeatureMapping = mapping.model_copy(update=update)
     title = {language: f"{text}: {own}" for language, text in recipe.title.items()}
     return recipe.model_copy(update={"source": source, "feature": made, "title": title}), dataset
+
+
+def _crs(recipe: Recipe, seen: Profile) -> dict[str, str]:
+    """Return the CRS of coordinates for which none is declared, where there is only one of Europe's that they fit, and why."""
+    undeclared = bool(seen.unplaced) and not seen.crs and "no CRS is declared" in " ".join(seen.problems)
+    if recipe.source.crs or not undeclared or len(found := guess(seen.unplaced[0])) != 1:
+        return {}
+    return {
+        "crs": found[0],
+        "crs_because": "none is declared, and no other known CRS of Europe fits the coordinates",
+    }
 
 
 def _options(recipe: Recipe, resource: Resource) -> dict[str, Any]:

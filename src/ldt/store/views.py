@@ -94,7 +94,10 @@ def _has(conn: psycopg.Connection[Any], dataset_id: int, dimension: int) -> bool
 
 
 def _geometry(dimension: int) -> sql.Composed:
-    return sql.SQL("(ST_Multi(geom)::geometry({}, 4326))").format(sql.SQL(_DIMENSIONS[dimension][0]))
+    # Of a collection of several kinds, what has the dimension of the view.
+    return sql.SQL("(ST_Multi(ST_CollectionExtract(geom, {}))::geometry({}, 4326))").format(
+        sql.Literal(dimension + 1), sql.SQL(_DIMENSIONS[dimension][0])
+    )
 
 
 def _index(conn: psycopg.Connection[Any], dataset_id: int, dimension: int) -> None:

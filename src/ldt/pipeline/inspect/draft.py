@@ -30,6 +30,7 @@ _LEAVES = 80
 _ID = re.compile(r"(?i)^(gml_id|fid|ogc_fid|id|.*[_ ]id|localid|.*localid|code|.*[_ ]code|key|nr|nummer|number|uuid|guid|objectid|kennung|schluessel)$")  # fmt: skip
 _THING = re.compile(r"(?i)(station|sensor|thing|procedure|site|location|messstelle|stn)")
 _UNIT = re.compile(r"[\[(]\s*([^\])]+?)\s*[\])]\s*$")
+_SEVERAL = re.compile(r"has \d+ values of (\S+) \((-?[\d.]+)")
 _GENERIC_ANATOMY = "interactions.information.data_in_out"
 
 
@@ -427,6 +428,9 @@ def _coverage(path: Path, found: Looked) -> _Lines:
     lines.put(0, "source")
     lines.put(1, "reader", found.layer.reader)
     lines.put(1, "files", [found.layer.resource.name])
+    chosen = {m[1]: float(m[2]) for p in found.problems if (m := _SEVERAL.search(p))}
+    if chosen:
+        lines.put(1, "options", {"select": chosen}, f"decide: {'; '.join(found.problems)}")
     lines.put(0, "coverage")
     lines.put(1, "bands")
     cube = found.layer.reader == "cube"
