@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -289,3 +293,103 @@ def test_aggregation_processes_follow_their_grammar() -> None:
     assert len(found) == 67
     assert found["P1Y-P1D-per90.4"]["uri"] == f"{AQ}/aggregationprocess/P1Y-P1D-per90.4"
     assert {"P1D", "P1Y", "P1Y-daysAbove50", "P1Y-hr-max19", "AOT40c"} <= found.keys()
+
+
+# Tables of AirBase and of a state agency --------------------------------------------------------------
+
+
+def test_annual_means_of_airbase(tmp_path: Path) -> None:
+    header = "station_european_code,component_code,component_name,component_caption,measurement_unit,measurement_european_group_code,statistics_period,statistics_year,statistics_average_group,statistic_shortname,statistic_name,statistic_value,statistics_percentage_valid,statistics_number_valid,statistics_calculated"
+    rows = (
+        "XX0001,8,Nitrogen dioxide,NO2,µg/m3,100,Calendar year,2007,hour,Mean,annual mean,31.5,98.1,8594,True",
+        "XX0001,8,Nitrogen dioxide,NO2,µg/m3,100,Calendar year,2007,day,Mean,annual mean,31.4,98.1,358,True",
+        "XX0001,8,Nitrogen dioxide,NO2,µg/m3,100,Calendar year,2007,hour,Max19,19th highest value,140,98.1,8594,True",
+        "XX0001,10,Carbon monoxide,CO,mg/m3,100,Calendar year,2008,hour,Mean,annual mean,0.4,98.1,8594,True",
+        "XX0001,9,Nitrogen oxides,NOX,µg NO2/m3,100,Calendar year,2007,hour,Mean,annual mean,60,98.1,8594,True",
+        "XX0001,8,Nitrogen dioxide,NO2,µg/m3,100,Winter,2007,hour,Mean,winter mean,38,98.1,8594,True",
+    )
+    path = tmp_path / "XX0001.csv"
+    path.write_text("\n".join((header, *rows)) + "\n", encoding="utf-8")
+    found, streams, tally = observed("eea/airbase-statistics", path)
+    assert (tally.read, tally.accepted, tally.outside) == (6, 4, 2)
+    assert [(streams[r["datastream"]].observed_property, r["value"]) for r in found] == [
+        ("NO2", 31.5), ("NO2", 31.4), ("CO", 0.4), ("NOx", 60.0),
+    ]  # fmt: skip
+    assert (found[0]["time"], found[0]["time_end"]) == (
+        datetime.fromisoformat("2007-01-01T00:00:00+01:00"), datetime.fromisoformat("2008-01-01T00:00:00+01:00"),
+    )  # fmt: skip
+    assert {s.averaging for s in streams} == {"P1Y"}
+    assert len(streams) == 4
+
+
+def test_annual_means_of_cologne(real_data: Path) -> None:
+    files = sorted((real_data / "cologne/airbase").glob("DENW*.csv"))
+    table = pd.concat([pd.read_csv(f) for f in files])
+    means = table[table["statistic_shortname"] == "Mean"]
+    found, streams, tally = observed("eea/airbase-statistics", *files)
+    assert (tally.read, tally.accepted, tally.outside) == (len(table), len(means), len(table) - len(means))
+    assert sum(r["value"] for r in found) == pytest.approx(means["statistic_value"].sum())
+    no2 = means[(means["component_code"] == 8) & (means["station_european_code"] == "DENW059")]
+    got = [r["value"] for r in found if streams[r["datastream"]].thing == "DENW059" and streams[r["datastream"]].observed_property == "NO2"]  # fmt: skip
+    assert sorted(got) == sorted(no2["statistic_value"])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "file", "count"),
+    [
+        ("cologne/airbase-stations", "cologne/airbase/stations.csv", 19),
+        ("cologne/lanuv-stations", "cologne/lanuv/lanuv_aq_stations.csv", 61),
+    ],
+)
+def test_stations_of_cologne_and_its_state(real_data: Path, recipe: str, file: str, count: int) -> None:
+    rows, tally = features(recipe, real_data / file)
+    assert tally.accepted == len(rows) == count
+    west, south, east, north = shapely.total_bounds([r["geometry"] for r in rows])
+    assert west > 5.8  # North Rhine-Westphalia
+    assert south > 50.3
+    assert east < 9.5
+    assert north < 52.6
+
+
+# Parquet and the former CSV -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "averaging", "hours"), [("hour", "PT1H", 1), ("day", "P1D", 24), ("var", "var", 336)]
+)
+@pytest.mark.parametrize("unit", ["ug.m-3", "µg/m³", "mg.m-3"])
+def test_the_parquet_of_the_download_service(
+    tmp_path: Path, word: str, averaging: str, hours: int, unit: str
+) -> None:
+    """Times have no zone and mean UTC+1, and name the beginning of the hour: midnight is 23 o'clock of the day before in UTC."""
+    begin = datetime(2024, 1, 1)  # noqa: DTZ001 - as the files have it
+    table = pa.table(
+        {
+            "Samplingpoint": ["MT/SPO-1"] * 3,
+            "Pollutant": pa.array([8] * 3, pa.int32()),
+            "Start": [begin, begin + timedelta(hours=hours), begin + timedelta(hours=2 * hours)],
+            "End": [begin + timedelta(hours=hours * n) for n in (1, 2, 3)],
+            "Value": pa.array([Decimal("0.5"), Decimal(-999), Decimal("0.25")], pa.decimal128(38, 18)),
+            "Unit": [unit] * 3,
+            "AggType": [word] * 3,
+            "Validity": pa.array([1, -1, 2], pa.int32()),
+            "Verification": pa.array([1, 3, 2], pa.int32()),
+            "ResultTime": [begin] * 3,
+            "DataCapture": pa.array([None] * 3, pa.float64()),
+            "FkObservationLog": ["x"] * 3,
+        }
+    )
+    pq.write_table(table, tmp_path / "SPO-1.parquet")
+    found, (stream,), tally = observed("eea/air-quality-parquet", tmp_path / "SPO-1.parquet")
+    factor = 1000 if unit == "mg.m-3" else 1
+    assert (tally.accepted, tally.rejected) == (3, 0)
+    assert (stream.thing, stream.averaging, stream.unit, stream.zone) == (
+        "MT/SPO-1",
+        averaging,
+        "ug/m3",
+        "+01:00",
+    )
+    assert [r["value"] for r in found] == [pytest.approx(v * factor) for v in (0.5, -999, 0.25)]
+    assert [(r["validity"], r["verification"]) for r in found] == [(1, 1), (-1, 3), (2, 2)]
+    assert found[0]["time"] == datetime.fromisoformat("2023-12-31T23:00:00Z")
+    assert found[0]["time_end"] - found[0]["time"] == timedelta(hours=hours)
