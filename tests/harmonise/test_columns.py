@@ -261,3 +261,19 @@ def test_a_column_that_is_no_list_cannot_be_taken_apart() -> None:
 def test_zones_are_known_and_instants_come_as_utc() -> None:
     mapped = Mapper({"t": "timezone('Europe/Berlin', TIMESTAMP '2020-06-01 02:00')"}).run(batch(a=[1]))
     assert mapped.table.column("t")[0].as_py().isoformat() == "2020-06-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("columns", "chosen"),
+    [
+        (["ad:inspireId.localId", "other"], "ad:inspireId.localId"),
+        (["ad:inspireId_base:Identifier_base:localId", "inspireId.localId"], "inspireId.localId"),
+        (["inspireId.localId", "INSPIREID_LOCALID"], "INSPIREID_LOCALID"),  # called so, whatever the case
+        (["nz-core:inspireId_localId"], "nz-core:inspireId_localId"),
+        (["inspireIdlocalId"], None),
+    ],
+)
+def test_any_of_knows_columns_with_prefixes_and_dots(columns: list[str], chosen: str | None) -> None:
+    batch = pa.RecordBatch.from_pydict({"_row": [0], **{name: [name] for name in columns}})
+    mapped = Mapper({"v": "any_of('inspireId_localId')"}).run(batch)
+    assert mapped.table.column("v").to_pylist() == [chosen]

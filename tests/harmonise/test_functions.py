@@ -100,3 +100,21 @@ def test_a_list_without_its_empty_texts() -> None:
     assert value("given(['#a', ' ', '', '#b'])") == (["#a", "#b"], False)
     assert value("given([''])") == (None, False)
     assert value("given(NULL::VARCHAR[])") == (None, False)
+
+
+def test_members_of_json_documents() -> None:
+    locator = """'{"ad:AddressLocator": {"ad:designator": {"ad:LocatorDesignator": {"ad:designator": 7, "x": ""}}, "level" : "site, A", "b": true}}'"""
+    assert value(f"json_leaf({locator}, 'designator')") == ("7", False)
+    assert value(f"json_leaf({locator}, 'level')") == ("site, A", False)
+    assert value(f"json_leaf({locator}, 'b')") == ("true", False)
+    assert value(f"json_leaf({locator}, 'x')") == (None, False)
+    assert value(f"json_leaf({locator}, 'esignator')") == (None, False)
+    assert value("""json_leaves('[{"xlink:href": "#a"}, {"xlink:href": "#b"}]', 'href')""") == (
+        ["#a", "#b"],
+        False,
+    )
+    assert value("json_leaves('{}', 'href')") == (None, False)
+    assert value(r"""json_leaf('{"a": "https:\/\/x \"y\" \u00e4"}', 'a')""") == ('https://x "y" ä', False)
+    assert value(f"plain_text({locator})") == (None, False)
+    assert value("plain_text(' Köln ')") == ("Köln", False)
+    assert value("plain_text(' ')") == (None, False)

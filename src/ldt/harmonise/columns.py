@@ -6,13 +6,15 @@ or to its own configuration. Each expression is wrapped in `TRY`: a value that f
 
 Functions are added to DuckDB's own: those of :mod:`ldt.harmonise.functions`, and for families of files whose columns differ
 `any_of('CODE_18', 'CODE_12')`, which stands for the first of these columns that the source has, and for null where it has none.
-Column names are compared as in SQL, without regard to case.
+Column names are compared as in SQL, without regard to case; where no column is called so, prefixes of
+namespaces do not count, nor whether a dot or an underscore joins the parts: `inspireId_localId` is also `ad:inspireId.localId`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +35,8 @@ INDEX = "_index"
 MEMORY_LIMIT = "1GB"
 
 _HELPER = "any_of"
+#: A prefix of a namespace at the beginning of a name, or of a part of it.
+_PREFIX = re.compile(r"(?:(?<=_)|^)[a-z][a-z0-9-]*:")
 _BATCH = "batch"
 
 #: Kinds of expression, in DuckDB's own words, that can reach beyond the row at hand, with what a user calls them.
@@ -178,9 +182,10 @@ class Mapper:
     def _resolve(self, schema: pa.Schema) -> _Binding:
         """Resolve the helper and check each expression, alone, against the columns of a schema."""
         known = {name.lower(): name for name in schema.names}
+        called = {**_folded(schema.names), **known}
         binding = _Binding([], [])
         for expression in self._expressions:
-            sql, chosen = _resolve_helpers(expression, known)
+            sql, chosen = _resolve_helpers(expression, called)
             refers = {r.lower() for r in expression.refers} | {c.lower() for c in chosen}
             binding.uses[expression.name] = tuple(c for low, c in known.items() if low in refers)
             binding.sql.append(sql)
@@ -318,12 +323,23 @@ def _resolve_helpers(expression: _Expression, known: dict[str, str]) -> tuple[st
     """Put the first column that there is, or null, in the place of each call of the helper."""
     sql, chosen = expression.sql, []
     for start, end, names in reversed(expression.helpers):
-        column = next((known[n.lower()] for n in names if n.lower() in known), None)
+        called = (form for name in names for form in (name.lower(), _fold(name)))
+        column = next((known[form] for form in called if form in known), None)
         if column is not None:
             chosen.append(column)
         put = "NULL::VARCHAR" if column is None else '"' + column.replace('"', '""') + '"'
         sql = sql[:start] + put.encode() + sql[end:]
     return sql.decode(), chosen
+
+
+def _folded(names: Iterable[str]) -> dict[str, str]:
+    """Return the columns by what the helper may call them; of those that it would call the same the first."""
+    return {_fold(name): name for name in reversed(list(names))}
+
+
+def _fold(name: str) -> str:
+    """Return a name without case, prefixes and dots."""
+    return _PREFIX.sub("", name.lower().replace(".", "_"))
 
 
 def _wrong(name: str, sql: str, why: str, remedy: str | None = None) -> RecipeError:

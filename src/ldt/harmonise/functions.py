@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _LENGTHS = {"m": 1, "metre": 1, "meter": 1, "9001": 1, "km": 1000, "cm": 0.01, "mm": 0.001}
+#: SQL of the pattern of a member of a JSON object, up to its value.
+_MEMBER = r"""'"(?:[\w.-]+:)?' || name || '"\s*:\s*"""
+#: Pattern of a text in JSON.
+_TEXT = r'"((?:[^"\\]|\\.)*)"'
 _AREAS = {"m2": 1, "m^2": 1, "sqm": 1, "sqrm": 1, "ha": 10_000, "km2": 1_000_000}
 
 
@@ -47,6 +51,18 @@ FUNCTIONS = (
     ),
     # A list without its empty texts; none where nothing is left.
     "CREATE MACRO given(texts) AS nullif(list_filter(texts, lambda t: trim(t) <> ''), [])",
+    # A text that is no JSON document; none where it is empty.
+    r"CREATE MACRO plain_text(value) AS CASE WHEN NOT regexp_matches(value, '^\s*[\[{]') THEN nullif(trim(value), '') END",
+    # The first value, or all texts, of a member of a JSON document, however deep it stands and whatever its prefix (`ad:localId`).
+    "CREATE MACRO json_text(escaped) AS ('\"' || escaped || '\"')::JSON ->> '$'",
+    (
+        f"CREATE MACRO json_leaf(document, name) AS coalesce(nullif(json_text(regexp_extract(document, {_MEMBER}{_TEXT}', 1)), ''),"
+        f" nullif(regexp_extract(document, {_MEMBER}(-?[0-9][0-9.eE+-]*|true|false)', 1), ''))"
+    ),
+    (
+        f"CREATE MACRO json_leaves(document, name) AS nullif(list_transform(regexp_extract_all(document, {_MEMBER}{_TEXT}', 1),"
+        " lambda t: json_text(t)), [])"
+    ),
     _in_unit("metres", _LENGTHS),
     _in_unit("square_metres", _AREAS),
 )
