@@ -101,7 +101,7 @@ def sources_of(
             service = service_of(recipe, address, client, layer)
             pages = list(protocol(service.protocol).pages(service, query, client))
             found += [
-                Fetched(page.path, _name(page, service, number if len(pages) > 1 else 0), page.url)
+                Fetched(page.path, _name(page, service, number), page.url)
                 for number, page in enumerate(pages, 1)
             ]
     return found
@@ -146,4 +146,4 @@ def _name(page: Page, service: Service, number: int) -> str:
     if service.protocol in {"http", "stac", "eea-air", "cds"} and PurePosixPath(named).suffix:
         return named
     stem = (service.layer or service.protocol).replace(":", "_").replace("/", "_")
-    return f"{stem}-{number}{suffix}" if number else f"{stem}{suffix}"
+    return f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}"

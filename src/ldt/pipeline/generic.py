@@ -125,7 +125,8 @@ def layer_name(reader: str, resource: Resource, options: dict[str, Any]) -> str:
     layer = options.get("layer")
     if layer is None:
         layer = str(pyogrio.read_info(resource.path)["layer_name"])
-    return stem if layer.lower() in _NAMELESS else layer
+    # GDAL calls a layer without a name after the file, which for a page of a service is one of the cache.
+    return stem if layer.lower() in _NAMELESS or layer == resource.path.stem else layer
 
 
 def safe_name(text: str) -> str:

@@ -89,6 +89,7 @@ def ingest(
     name: str | None = None,
     everywhere: bool = False,
     progress: Progress | None = None,
+    mended: tuple[Path, Mended] | None = None,
 ) -> Ingested:
     """Bring one data set of a twin up to date with its sources.
 
@@ -100,6 +101,7 @@ def ingest(
         name: name of the data set, the recipe's own by default.
         everywhere: keep records wherever they lie (the data set that is the twin's boundary).
         progress: is told how far the work is.
+        mended: a file of mended records, and the records in it (see :mod:`ldt.pipeline.mend`).
 
     Raises:
         LdtError: anything that the user can be told about; the previous state stays as it was.
@@ -111,6 +113,7 @@ def ingest(
     with ExitStack() as stack:
         given = [(path, r) for path in paths for r in stack.enter_context(_opened(path, recipe))]
         resources = [r for _, r in given]
+        recipe = _told_apart(recipe, len(resources))
         with _explained(resources):
             recipe, said = with_layer(recipe, resources)
             recipe, dataset_name = specialised(recipe, resources, name)
@@ -118,8 +121,9 @@ def ingest(
         twin_id = twins.twin_id(conn, twin)
         # Observations lie where their things are; only features are selected by place.
         selection = None if everywhere or recipe.observation else twins.selection(conn, twin_id)
+        by_hand = [_mended_object(mended[0])] if mended else []
         key = VersionKey(
-            sources=tuple(_source_object(path, r, recipe) for path, r in given),
+            sources=(*(_source_object(path, r, recipe) for path, r in given), *by_hand),
             recipe_digest=recipe.digest,
             harmoniser=HARMONISER,
             selection_digest=hashlib.sha256(selection or b"").hexdigest(),
@@ -135,10 +139,14 @@ def ingest(
                 if before is not None:
                     return before
                 load = _begin(conn, url, twin_id, dataset_id, recipe)
-                _run(load, recipe, resources, key.sources, context, progress)
+                for source in by_hand:
+                    load.source(source)
+                _run(load, recipe, resources, key.sources, context, progress, mended[1] if mended else {})
                 if recipe.source.keep:
                     for r in resources:
                         files.keep(r.digest, [r.path, *r.sides] if r.path.is_file() else [r.path])
+                for source in by_hand:
+                    files.keep(source.digest, [mended[0]] if mended else [])
                 loaded = commit(load, key, __version__)
                 if recipe.collection:
                     views.refresh(conn, twin_id, recipe.collection)
@@ -198,6 +206,15 @@ def _opened(source: Path | Fetched, recipe: Recipe) -> Iterator[list[Resource]]:
         yield [replace(r, name=source.name) for r in found] if named else found
 
 
+def _told_apart(recipe: Recipe, files: int) -> Recipe:
+    """Return a recipe whose identifiers by place in the file differ from file to file, where there are several."""
+    mapping = recipe.feature
+    if mapping is None or files < 2 or mapping.id.stability != "position" or "_file" in mapping.id.local_id:
+        return recipe
+    numbered = mapping.id.model_copy(update={"local_id": f"_file || '.' || ({mapping.id.local_id})"})
+    return recipe.model_copy(update={"feature": mapping.model_copy(update={"id": numbered})})
+
+
 def _source_object(source: Path | Fetched, resource: Resource, recipe: Recipe) -> SourceObject:
     """Return what is kept of a file; one out of a service is known by the request that it answers."""
     name = resource.name
@@ -219,6 +236,7 @@ def _run(
     objects: Sequence[SourceObject],
     context: Context,
     progress: Progress | None,
+    mended: Mended,
 ) -> None:
     """Harmonise and load side by side: while the database takes one chunk in, the next is made."""
     worker = harmoniser(recipe, context)
@@ -227,12 +245,15 @@ def _run(
     ahead = 0 if recipe.coverage else _CHUNKS_AHEAD
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
         pending: deque[Future[None]] = deque()
-        for resource, source in zip(resources, objects, strict=True):
+        for resource, source in zip(resources, objects, strict=False):  # mended records come last, and are read before
             if source.digest in seen:  # the same bytes given twice are one source
                 continue
             seen.add(source.digest)
             before = load.tally.read
-            chunks = worker.batches(opened(recipe, resource))
+            batches = opened(recipe, resource)
+            if source.digest in mended:
+                batches = with_mended(batches, mended[source.digest])
+            chunks = worker.batches(batches)
             with _explained([resource]):
                 for chunk in _located(chunks, resource):
                     load.tally.add(chunk.tally)

@@ -21,7 +21,7 @@ TREES = 100
 
 
 def fetch(client: Client, name: str, url: str, query: Query | None = None, **said: Any) -> list[Page]:
-    service = Service(protocol=name, url=url, **{"page_size": 30, **said})  # type: ignore[arg-type]
+    service = Service(protocol=name, url=url, **{"page_size": 30, **said})
     return list(protocol(name).pages(service, query or Query(), client))
 
 
@@ -63,7 +63,7 @@ def features_api(
         if asked.query.get("bbox", "").startswith("-20"):
             return _json({"type": "FeatureCollection", "features": [], "numberMatched": 0})
         first = max(0, start - 3) if repeats else start
-        page = [
+        page: list[dict[str, Any]] = [
             {"type": "Feature", "id": i, "properties": {}, "geometry": None}
             for i in range(first, min(start + limit, TREES))
         ]
@@ -120,7 +120,11 @@ def test_keys_go_to_the_service_and_not_where_its_links_lead(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CITY_KEY", "s3cret")
-    keyed = {"headers": {"X-Api-Key": "${CITY_KEY}"}, "parameters": {"key": "${CITY_KEY}"}, "layer": "trees"}
+    keyed: dict[str, Any] = {
+        "headers": {"X-Api-Key": "${CITY_KEY}"},
+        "parameters": {"key": "${CITY_KEY}"},
+        "layer": "trees",
+    }
     with serving(features_api()) as server:
         fetch(client, "ogcapi", f"{server.url}/api", **keyed)
     assert all(

@@ -109,7 +109,7 @@ class Town:
                 f'{{"type":"FeatureCollection","numberMatched":{len(chosen)},"features":[{features}]}}'
             )
         members = "".join(
-            f'<wfs:member><t:Tree gml:id="t.{i}"><t:position><gml:Point gml:id="p.{i}"><gml:pos>{50.9 + i / 1e4:.4f} 6.95</gml:pos>'
+            f'<wfs:member><t:Tree gml:id="t.{i}"><t:position><gml:Point srsName="urn:ogc:def:crs:EPSG::4326" gml:id="p.{i}"><gml:pos>{50.9 + i / 1e4:.4f} 6.95</gml:pos>'
             f"</gml:Point></t:position><t:GID>{i}</t:GID></t:Tree></wfs:member>"
             for i in page
         )

@@ -50,6 +50,16 @@ def recognise(url: str, client: Client) -> Protocols:
     return _of_document(client, url)
 
 
+def rooted(url: str, client: Client) -> str:
+    """Return an address with a slash at its end, where a service is not found without one."""
+    parts = urlsplit(url)
+    bare = not parts.query and not suffix_of(url) and not parts.path.endswith("/")
+    slashed = f"{url}/"
+    if bare and client.look(url).status == 404 and client.look(slashed).status < 400:
+        return slashed
+    return url
+
+
 def describe_address(url: str, client: Client) -> Description:
     """Tell what lies behind an address: of a service its layers, of a file what it holds.
 
@@ -57,6 +67,7 @@ def describe_address(url: str, client: Client) -> Description:
         ServiceError: no answer, or not with what the address looks like.
         SourceError: a file that cannot be read.
     """
+    url = rooted(url, client)
     found = recognise(url, client)
     if found in _DESCRIBED:
         return _DESCRIBED[found](Service(protocol=found, url=url), client)
