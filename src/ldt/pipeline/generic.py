@@ -22,6 +22,7 @@ from ldt.pipeline.inspect.places import guess
 from ldt.pipeline.inspect.profile import WORDS, Column, Profile, profile
 from ldt.pipeline.inspect.times import time_column
 from ldt.sources.dialect import judge_dialect
+from ldt.sources.gml import GmlOptions
 from ldt.sources.resource import Resource
 from ldt.sources.source import Batch
 
@@ -118,8 +119,8 @@ def layer_name(reader: str, resource: Resource, options: dict[str, Any]) -> str:
     while re.search(r"\.[A-Za-z][A-Za-z0-9]{1,9}$", stem):
         stem = stem.rpartition(".")[0]
     if reader == "gml":
-        wanted = options.get("feature") or []
-        return str(wanted[0]) if len(wanted) == 1 else stem
+        wanted = GmlOptions.model_validate({"feature": options.get("feature")}).feature or []
+        return wanted[0] if len(wanted) == 1 else stem
     if reader != "vector":
         return stem
     layer = options.get("layer")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ldt.errors import RecipeError
 from ldt.settings import settings
@@ -28,7 +28,7 @@ class GmlOptions(Options):
     """Options of the reader `gml`.
 
     Attributes:
-        feature: local names of the feature types to take; all without it.
+        feature: local names of the feature types to take; all without it. On the command line one name, or several with commas.
         paths: column → location path.
         geometry: location path of the geometry property, where a feature has several; without it the first that is more than a label's place.
         each: local name of a property; each of them makes a record of its own, with all else that the feature has.
@@ -40,6 +40,11 @@ class GmlOptions(Options):
     geometry: str | None = None
     each: str | None = None
     leaves: bool = False
+
+    @field_validator("feature", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return value.split(",") if isinstance(value, str) else value
 
 
 class GmlReader:
