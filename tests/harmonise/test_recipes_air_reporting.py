@@ -270,7 +270,7 @@ def test_what_is_not_known_is_kept_as_features(tmp_path: Path) -> None:
     _, _, tally = observed("om/time-series", path)
     assert tally.rejected == 1
     assert tally.reasons == {"rejected:code-list": 1}
-    (kept,), _ = features("om/values", path)
+    (kept,), _ = features("generic/observations", path)
     assert kept["properties"]["value"] == "5"
     assert kept["properties"]["observed_property"] == "http://example.org/def/turbidity"
 
