@@ -31,6 +31,7 @@ from ldt.cli import (
     inspect,
     output,
     references,
+    rejected,
     serve,
     sources,
     twin,
@@ -61,7 +62,7 @@ app.add_typer(twin.datasets)
 app.add_typer(ingest.recipes)
 app.command("inspect")(inspect.inspect)
 app.command("ingest")(ingest.ingest)
-app.command("rejected")(ingest.rejected)
+app.command("rejected")(rejected.rejected)
 app.command("references")(references.references)
 app.add_typer(sources.app)
 app.add_typer(indicators.app)

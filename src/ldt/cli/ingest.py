@@ -1,4 +1,4 @@
-"""`ldt ingest`, `ldt rejected`, `ldt recipes`: from a file to records, and what became of them."""
+"""`ldt ingest`, `ldt recipes`: from a file to records, and what became of them."""
 
 from __future__ import annotations
 
@@ -178,59 +178,6 @@ def render_ingested(done: Ingested) -> None:
     if not done.unchanged:
         c = done.changes
         say(f"  rows: {c.rows:,} ({c.added:,} added, {c.changed:,} changed, {c.removed:,} removed)")
-
-
-def rejected(
-    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
-    twin: Twin,
-    outcome: Annotated[str, typer.Option(help="rejected, repaired, duplicate or outside.")] = "rejected",
-    limit: Annotated[int, typer.Option(min=1)] = 100,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the raw records to this file, one JSON object a line, to mend and ingest again."
-        ),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """List the records that were turned away, and why."""
-    from ldt.model.outcome import Outcome
-    from ldt.model.snapshot import OPERATOR
-    from ldt.store import records, snapshots
-    from ldt.store.cluster import database_url
-    from ldt.store.connect import connect, translated
-
-    if outcome not in _OUTCOMES[1:]:
-        raise UsageError(
-            f"{outcome!r} is no outcome that is listed",
-            where="--outcome",
-            remedy=f"one of {', '.join(_OUTCOMES[1:])}",
-        )
-    wanted = Outcome(outcome)
-    with connect(database_url()) as conn, translated(), conn.transaction():
-        snapshot = snapshots.resolve(conn, twin, OPERATOR)
-        found = records.outcomes(conn, snapshot, dataset, outcome=wanted, limit=limit)
-
-    def render() -> None:
-        if not found:
-            say(f"{dataset}: nothing {wanted}")
-            return
-        table(
-            ("source", "row", "reason", "what"),
-            [(r["source"], r["row"], r["reason"], r["message"]) for r in found],
-        )
-
-    if out is not None:
-        import orjson
-
-        try:
-            with out.open("wb") as file:
-                file.writelines(orjson.dumps(r["record"]) + b"\n" for r in found if r["record"])
-        except OSError as e:
-            raise UsageError(
-                f"cannot be written: {e.strerror}", where=str(out), remedy="name a file that you may write to"
-            ) from e
-    emit({"dataset": dataset, "outcome": wanted.value, "records": found}, render)
 
 
 @recipes.command("list")

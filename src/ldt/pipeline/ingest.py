@@ -23,6 +23,7 @@ from ldt.model.outcome import Tally
 from ldt.pipeline.fetch import Fetched
 from ldt.pipeline.generic import specialised
 from ldt.pipeline.layers import with_layer
+from ldt.pipeline.mended import PREFIX, Mended, with_mended
 from ldt.sources.describe import recognised
 from ldt.sources.resource import Resource, open_resources
 from ldt.sources.source import Batch, Raster
@@ -139,8 +140,6 @@ def ingest(
                 if before is not None:
                     return before
                 load = _begin(conn, url, twin_id, dataset_id, recipe)
-                for source in by_hand:
-                    load.source(source)
                 _run(load, recipe, resources, key.sources, context, progress, mended[1] if mended else {})
                 if recipe.source.keep:
                     for r in resources:
@@ -215,6 +214,12 @@ def _told_apart(recipe: Recipe, files: int) -> Recipe:
     return recipe.model_copy(update={"feature": mapping.model_copy(update={"id": numbered})})
 
 
+def _mended_object(path: Path) -> SourceObject:
+    """Return what is kept of a file of mended records."""
+    digest = files.digest_of(path)
+    return SourceObject(digest, f"{PREFIX}{path.name}", path.stat().st_size, "application/jsonl", True)
+
+
 def _source_object(source: Path | Fetched, resource: Resource, recipe: Recipe) -> SourceObject:
     """Return what is kept of a file; one out of a service is known by the request that it answers."""
     name = resource.name
@@ -245,14 +250,16 @@ def _run(
     ahead = 0 if recipe.coverage else _CHUNKS_AHEAD
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
         pending: deque[Future[None]] = deque()
-        for resource, source in zip(resources, objects, strict=False):  # mended records come last, and are read before
+        for resource, source in zip(
+            resources, objects, strict=False
+        ):  # mended records come last, and are read before
             if source.digest in seen:  # the same bytes given twice are one source
                 continue
             seen.add(source.digest)
             before = load.tally.read
             batches = opened(recipe, resource)
             if source.digest in mended:
-                batches = with_mended(batches, mended[source.digest])
+                batches = with_mended(batches, mended[source.digest], recipe.source.options)
             chunks = worker.batches(batches)
             with _explained([resource]):
                 for chunk in _located(chunks, resource):

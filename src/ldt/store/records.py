@@ -78,7 +78,8 @@ def outcomes(
     dataset: str,
     *,
     outcome: Outcome | None = None,
-    limit: int = 1000,
+    reason: str | None = None,
+    limit: int | None = 1000,
     after: tuple[str, str, int] | None = None,
 ) -> list[dict[str, Any]]:
     """Return records of a data set's version that were not simply accepted, in order of (outcome, source, row).
@@ -88,7 +89,8 @@ def outcomes(
         snapshot: the state to read.
         dataset: name of the data set.
         outcome: only this one.
-        limit: how many at most.
+        reason: only this one.
+        limit: how many at most; all without it.
         after: (outcome, source digest, row) of the record that the last page ended with.
 
     Returns:
@@ -101,15 +103,31 @@ def outcomes(
         " o.duplicate_of, o.record FROM ldt.outcome o JOIN ldt.source_object s ON s.id = o.source_id"
         " WHERE o.dataset_id = %(dataset)s AND o.version = %(version)s"
         " AND (%(outcome)s::text IS NULL OR o.outcome = %(outcome)s)"
+        " AND (%(reason)s::text IS NULL OR o.reason = %(reason)s)"
         " AND (%(after)s::text IS NULL OR (o.outcome, s.digest, o.source_row) > (%(after)s, %(digest)s, %(row)s))"
         " ORDER BY o.outcome, s.digest, o.source_row LIMIT %(limit)s",
         {
             "dataset": found.dataset_id,
             "version": found.version,
             "outcome": outcome.value if outcome else None,
+            "reason": reason,
             "after": after[0] if after else None,
             "digest": after[1] if after else None,
             "row": after[2] if after else None,
             "limit": limit,
         },
+    )
+
+
+def reasons(
+    conn: psycopg.Connection[Any], snapshot: Snapshot, dataset: str, outcome: Outcome
+) -> list[dict[str, Any]]:
+    """Return why records of a data set's version have an outcome: dicts with `reason`, `count`, `example`; the most frequent first."""
+    found = find(snapshot, dataset)
+    return fetch_all(
+        conn,
+        "SELECT o.reason, count(*) AS count, (array_agg(o.message ORDER BY o.source_id, o.source_row))[1] AS example"
+        " FROM ldt.outcome o WHERE o.dataset_id = %(dataset)s AND o.version = %(version)s AND o.outcome = %(outcome)s"
+        " GROUP BY o.reason ORDER BY count(*) DESC, o.reason",
+        {"dataset": found.dataset_id, "version": found.version, "outcome": outcome.value},
     )
