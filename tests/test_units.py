@@ -43,6 +43,7 @@ MICRO_SIGN, GREEK_MU = "\u00b5", "\u03bc"
         ("mm day-1", "mm/d"),
         ("degrees_C", "Cel"),
         ("kelvin", "K"),
+        ("Celsius", "Cel"),
         ("millibars", "mbar"),
         ("Numeric", "1"),
         ("(0 - 1)", "1"),

@@ -58,7 +58,7 @@ _NOTATIONS = {
 }  # fmt: skip
 #: Words of UDUNITS (which the CF Conventions use) and of ecCodes' tables that no symbol of UCUM is written like → UCUM.
 _WORDS = {
-    "kelvin": "K", "degK": "K", "deg_K": "K", "celsius": "Cel", "degree_Celsius": "Cel", "degrees_Celsius": "Cel", "degree_C": "Cel",
+    "kelvin": "K", "Kelvin": "K", "Celsius": "Cel", "degrees_celsius": "Cel", "degree_celsius": "Cel", "degK": "K", "deg_K": "K", "celsius": "Cel", "degree_Celsius": "Cel", "degrees_Celsius": "Cel", "degree_C": "Cel",
     "degrees_C": "Cel", "deg_C": "Cel", "degree": "deg", "degrees": "deg", "radian": "rad", "radians": "rad", "metre": "m", "metres": "m",
     "meter": "m", "meters": "m", "second": "s", "seconds": "s", "sec": "s", "minute": "min", "minutes": "min", "hour": "h", "hours": "h",
     "hr": "h", "day": "d", "days": "d", "year": "a", "years": "a", "pascal": "Pa", "pascals": "Pa", "hectopascal": "hPa",

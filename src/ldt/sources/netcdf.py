@@ -179,7 +179,8 @@ def _time(
         pairs = np.asarray(stated, dtype=np.float64).reshape(-1, 2)
         if len(pairs) == len(values) and np.isfinite(pairs).all():
             bounds = tuple((float(a), float(b)) for a, b in pairs)
-    return TimeAxis(values, tags[f"{name}#units"], tags.get(f"{name}#calendar", "standard"), bounds, instants)
+    units = _time_units(tags, name) or ""
+    return TimeAxis(values, units, tags.get(f"{name}#calendar", "standard"), bounds, instants)
 
 
 def _time_units(tags: Mapping[str, str], name: str) -> str | None:
