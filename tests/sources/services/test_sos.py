@@ -14,6 +14,7 @@ from tests.sources.services.server import Asked, Reply, Server, serving
 
 from ldt.errors import RecipeError, ServiceError, ServiceZero, SourceError
 from ldt.sources import read
+from ldt.sources.services.describe import describe_address
 from ldt.sources.services.http import Client
 from ldt.sources.services.registry import protocol
 from ldt.sources.services.service import Page, Query, Service
@@ -185,6 +186,15 @@ def test_probe(client: Client) -> None:
         every = protocol("sos").probe(Service(protocol="sos", url=server.url), client)
     assert (probe.state, probe.message) == ("ok", "SOS 2.0.0, offering level-1, 2024-01-01 to 2024-04-27")
     assert (every.state, every.records) == ("ok", 1)
+
+
+def test_offerings_are_the_layers_of_the_service(client: Client) -> None:
+    with gauge() as server:
+        found = describe_address(f"{server.url}/sos?service=SOS&request=GetCapabilities", client)
+    assert (found.format, found.reader) == ("SOS 2.0.0", "om")
+    (layer,) = found.layers
+    assert layer.name == "level-1"
+    assert layer.columns == {"urn:x:WaterLevel": "observed property"}
 
 
 def test_offerings_of_a_real_service(real_data: Path) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ldt.errors import ServiceError
 from ldt.sources.describe import describe
-from ldt.sources.services import arcgis, ngsild, ogcapi, sensorthings
+from ldt.sources.services import arcgis, ngsild, ogcapi, sensorthings, sos
 from ldt.sources.services.documents import json_object
 from ldt.sources.services.download import PROTOCOL as DOWNLOAD
 from ldt.sources.services.download import suffix_of
@@ -150,12 +150,22 @@ def _ngsild(service: Service, client: Client) -> Description:
     return Description("NGSI-LD", "json", layers)
 
 
+def _sos(service: Service, client: Client) -> Description:
+    version, found, _ = sos.capabilities(service, client)
+    layers = [
+        LayerDescription(o.id, None, dict.fromkeys(o.properties, "observed property"), extent=o.extent)
+        for o in found
+    ]
+    return Description(f"SOS {version}", "om", layers)
+
+
 _DESCRIBED: dict[str, Callable[[Service, Client], Description]] = {
     "wfs": _wfs,
     "ogcapi": _ogcapi,
     "arcgis": _arcgis,
     "sensorthings": _sensorthings,
     "ngsild": _ngsild,
+    "sos": _sos,
 }
 
 

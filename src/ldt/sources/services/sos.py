@@ -118,7 +118,7 @@ class Sos:
 
         def ask() -> Learnt:
             if service.layer is None:
-                version, found, answer = _capabilities(service, client)
+                version, found, answer = capabilities(service, client)
                 return Learnt(f"SOS {version}, {len(found)} offerings", answer.status, len(found))
             version, offering = _find(service, client)
             span = (
@@ -143,7 +143,13 @@ def _ask(service: Service, client: Client, params: dict[str, str]) -> Answer:
     return client.get(address, params={**own, **theirs, **params}, headers=service.headers, suffix=".xml")
 
 
-def _capabilities(service: Service, client: Client) -> tuple[str, list[Offering], Answer]:
+def capabilities(service: Service, client: Client) -> tuple[str, list[Offering], Answer]:
+    """Return version and offerings of a service, and its answer.
+
+    Raises:
+        ServiceError: no answer, or another service.
+        ServiceZero: it has no offerings.
+    """
     asked = {"service": "SOS", "request": "GetCapabilities"}
     try:
         answer = _ask(service, client, {**asked, "AcceptVersions": "2.0.0"})
@@ -163,7 +169,7 @@ def _capabilities(service: Service, client: Client) -> tuple[str, list[Offering]
 
 
 def _find(service: Service, client: Client) -> tuple[str, Offering]:
-    version, found, answer = _capabilities(service, client)
+    version, found, answer = capabilities(service, client)
     fitting = [o for o in found if service.layer is None or service.layer in {o.id, o.title}]
     if len(fitting) == 1:
         return version, fitting[0]
