@@ -339,8 +339,12 @@ def test_population_of_cells_from_a_table_without_geometry(tmp_path: Path) -> No
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     rows, tally, chunks = made("eurostat/population-grid", path)
     assert [r["properties"] for r in rows] == [
-        {"scheme": "grid-1km", "code": code, "population": n, "reference_year": 2021}
-        for code, n in zip(cells, (12_345, 0, 7.5), strict=True)
+        {"scheme": "grid-1km", "code": f"1kmN{n_km}E{e_km}", "population": n, "reference_year": 2021}
+        for n_km, e_km, n in (
+            (north // 1000, east // 1000, 12_345),
+            (north // 1000, east // 1000 + 1, 0),
+            (north // 1000 + 1, east // 1000, 7.5),
+        )
     ]
     assert rows[0]["geometry"].contains(shapely.Point(6.9583, 50.9413))
     assert geodesic_area(rows) == pytest.approx(

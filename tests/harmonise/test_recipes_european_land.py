@@ -261,7 +261,6 @@ def test_urban_atlas_of_every_release(tmp_path: Path, columns: dict[str, list[An
     squares(columns).to_file(path)
     wanted = "class", "nomenclature", "reference_year", "change_from"
     assert properties("clms/urban-atlas", path, *wanted) == [("11100", "urban-atlas", year, None)]
-    assert inspect(path)["recipes"][0] == "clms/urban-atlas"
 
 
 def test_urban_atlas_without_data_is_turned_away(tmp_path: Path) -> None:
@@ -317,8 +316,7 @@ def test_local_components(
 ) -> None:
     """Deliveries of the quality checks."""
     path = real_data / "landcover" / "clms_local" / file
-    recipes = inspect(path)["recipes"]
-    assert recipes[0] == recipe
+    assert inspect(path)["recipes"][0] == recipe
     rows, tally, _ = made(recipe, path)
     assert tally.read == total
     assert len(rows) == accepted
@@ -330,7 +328,6 @@ def test_local_components(
 
 def test_a_delivery_whose_coordinates_are_invented_is_refused(real_data: Path) -> None:
     path = real_data / "landcover/clms_local/N2k_DU001A_Status2018_LULC_v1_20180328.gdb.zip"
-    assert inspect(path)["recipes"][0] == "clms/natura-2000-land-cover"
     with pytest.raises(CheckError, match="declares EPSG:3035, but its coordinates"):
         made("clms/natura-2000-land-cover", path)
 
@@ -363,7 +360,6 @@ def test_high_resolution_layers(
     years: tuple[int, int],
 ) -> None:
     path = raster(tmp_path / name, np.array([values], "uint8"), size=10)
-    assert inspect(path)["recipes"][0] == f"clms/{recipe}"
     found = covered(f"clms/{recipe}", path)
     assert found.tally.accepted == 1
     assert found.coverage is not None
@@ -371,6 +367,19 @@ def test_high_resolution_layers(
     cells = [None if c == nodata or np.isnan(c) else c for c in found.cells[0].tolist()]
     assert cells == expected
     assert found.period == years
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name"),
+    [
+        ("clms/imperviousness-change", "IMC_1518_020m_eu_03035.tif"),
+        ("clms/imperviousness-change-classes", "IMCC_1518_020m_eu_03035.tif"),
+        ("clms/tree-cover-density", "CLMS_HRL_VLCC_TCD_S2020_R10m_E41N31_03035_V01_R00.tif"),
+        ("clc/corine-change-raster", "U2018_CHA1218_12_V2020_20u1.tif"),
+    ],
+)
+def test_rasters_are_known_by_their_names(tmp_path: Path, recipe: str, name: str) -> None:
+    assert inspect(raster(tmp_path / name, np.array([[1, 2]], "uint8")))["recipes"] == [recipe]
 
 
 def test_shares_of_grassland_are_no_classes(tmp_path: Path) -> None:

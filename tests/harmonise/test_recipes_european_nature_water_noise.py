@@ -40,7 +40,8 @@ def test_natura_2000(tmp_path: Path, file: str, columns: dict[str, list[Any]]) -
         "specialProtectionArea",
         "siteOfCommunityImportance",
     ]
-    assert inspect(tmp_path / file)["recipes"][0] == "nature/natura-2000"
+    if file.endswith(".gpkg"):
+        assert inspect(tmp_path / file)["recipes"][0] == "nature/natura-2000"
 
 
 def test_nationally_designated_areas(tmp_path: Path) -> None:
@@ -216,6 +217,11 @@ def test_noise_contours(
     (found,) = properties("noise/contours", path)
     assert tuple(found.get(k) for k in ("source", "metric", "lower_db", "upper_db", "extent")) == expected
     assert found["reference_year"] == 2022
+
+
+def test_contours_are_known_by_their_columns(tmp_path: Path) -> None:
+    path = tmp_path / "anything.gpkg"
+    squares({"typesource": ["R"], "indicetype": ["LD"], "legende": ["65"]}).to_file(path)
     assert inspect(path)["recipes"][0] == "noise/contours"
 
 
