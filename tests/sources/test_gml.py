@@ -158,6 +158,35 @@ def test_several_geometries(tmp_path: Path, rows: Rows) -> None:
     assert (row["geometry"], row["_geometry"]) == (None, None)
 
 
+@pytest.mark.parametrize("label", ["referencePoint", "representativePoint", "labelPoint"])
+def test_place_of_a_label_gives_way(tmp_path: Path, rows: Rows, label: str) -> None:
+    mark = f"<ps:{label}>{POINT.replace('50.9 6.9', '51 7')}</ps:{label}>"
+    path = collection(tmp_path / "a.gml", site("s1", geometry=mark + f"</ps:geometry><ps:geometry>{POINT}"))
+    text = path.read_text().replace(f"<ps:geometry><ps:{label}>", f"<ps:{label}>", 1)
+    path.write_text(text.replace(f"</ps:{label}></ps:geometry>", f"</ps:{label}>", 1))
+    (row,) = rows("gml", path)
+    assert (row["_geometry"], shapely.from_wkb(row["geometry"]).wkt) == ("geometry", "POINT (50.9 6.9)")
+    assert json.loads(row["raw"])[label] == "POINT (51 7)"
+    # Where there is nothing else, it is the place.
+    alone = collection(tmp_path / "b.gml", site("s1", mark, geometry=""))
+    assert rows("gml", alone)[0]["_geometry"] == label
+
+
+def test_height_of_a_solid(tmp_path: Path, rows: Rows) -> None:
+    def face(*corners: tuple[int, int, int]) -> str:
+        text = " ".join(f"{x} {y} {z}" for x, y, z in (*corners, corners[0]))
+        return f"<gml:surfaceMember><gml:Polygon><gml:exterior><gml:LinearRing><gml:posList>{text}</gml:posList></gml:LinearRing></gml:exterior></gml:Polygon></gml:surfaceMember>"
+
+    faces = face((0, 0, 50), (4, 0, 50), (4, 3, 50), (0, 3, 50)) + face(
+        (0, 0, 50), (4, 0, 50), (4, 0, 57), (0, 0, 57)
+    )
+    solid = f'<gml:Solid srsName="urn:ogc:def:crs,crs:EPSG::25832,crs:EPSG::7837"><gml:exterior><gml:Shell>{faces}</gml:Shell></gml:exterior></gml:Solid>'
+    path = collection(tmp_path / "a.gml", site("s1", geometry=solid), site("s2"))
+    got = rows("gml", path)
+    assert [r["_height"] for r in got] == [7, None]
+    assert shapely.from_wkb(got[0]["geometry"]).equals(shapely.box(0, 0, 4, 3))
+
+
 def test_origin_of_a_grid_is_no_place(tmp_path: Path, rows: Rows) -> None:
     grid = f"<gml:RectifiedGrid><gml:origin>{POINT}</gml:origin></gml:RectifiedGrid>"
     (row,) = rows("gml", collection(tmp_path / "a.gml", site("s1", geometry=grid)))

@@ -522,6 +522,14 @@ def test_flat_surfaces_with_heights_stay_what_they_are() -> None:
     assert (got.geom_type, len(got.geoms), scope.height) == ("MultiPolygon", 2, None)
 
 
+def test_surfaces_without_area_stay_what_they_are() -> None:
+    """Without heights nothing stands upright: a sliver is broken data, for the checks to judge."""
+    flat = "<MultiSurface><surfaceMember><Polygon><exterior><LinearRing><posList>0 0 4 0 8 0 0 0</posList></LinearRing></exterior></Polygon></surfaceMember></MultiSurface>"
+    got = parse(flat)
+    assert got is not None
+    assert got.wkt == "MULTIPOLYGON (((0 0, 4 0, 8 0, 0 0)))"
+
+
 @pytest.mark.parametrize("xml", ["<Solid/>", "<MultiSolid/>", "<Solid><exterior/></Solid>"])
 def test_solids_without_faces(xml: str) -> None:
     assert parse(xml) is None
