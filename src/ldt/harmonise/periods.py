@@ -77,7 +77,8 @@ def times_of(mapping: CoverageMapping, name: str, axis: TimeAxis | None) -> Time
     if axis.bounds:
         steps, ends = (_instants(axis, [b[i] for b in axis.bounds], zone) for i in (0, 1))
         duration = _length(axis, steps, ends, zone)
-        if mapping.averaging is not None and parse_duration(mapping.averaging) != duration:
+        # A recipe for instants does not say that there are no intervals: it says nothing of them.
+        if (stated_length := parse_duration(mapping.averaging or "PT0S")) and stated_length != duration:
             raise CheckError(
                 f"by the bounds of its times a step is {duration.text()}, by the recipe {mapping.averaging}",
                 remedy="correct coverage.averaging in the recipe, or take the recipe that fits",
@@ -89,7 +90,7 @@ def times_of(mapping: CoverageMapping, name: str, axis: TimeAxis | None) -> Time
         notes += [moved] if moved else []
         last = duration.after(steps[-1].astimezone(zone)).astimezone(UTC)
     _check_order(steps)
-    averaging = mapping.averaging or duration.text()
+    averaging = duration.text() if axis.bounds else mapping.averaging or duration.text()
     return Times(steps[0], last, steps, averaging, "; ".join(notes) or None)
 
 
