@@ -321,18 +321,14 @@ def find_recipe(name: str, folder: Path | None = None) -> Path:
         for path in (given, (folder or Path()) / given):
             if path.is_file():
                 return path
-    for root in filter(None, (folder, shipped("connectors"))):
-        # Not in hidden folders: an environment of Python there holds a copy of the shipped ones.
-        below = (p for p in root.rglob(f"{given.name}.yaml") if not _hidden(p.relative_to(root)))
-        for path in (root / f"{name}.yaml", *sorted(below)):
-            if path.is_file() and path.with_suffix("").as_posix().endswith(f"/{name}"):
-                return path
+    # The user's folder itself and nothing below it: it may be a home directory, or hold another installation of this program.
+    if folder is not None and (folder / f"{name}.yaml").is_file():
+        return folder / f"{name}.yaml"
+    for path in sorted(shipped("connectors").rglob(f"{given.name}.yaml")):
+        if path.with_suffix("").as_posix().endswith(f"/{name}"):
+            return path
     known = ", ".join(sorted(recipe_names()))
     raise NotFound(f"no recipe {name!r}", remedy=f"there are: {known}")
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") or part == "site-packages" for part in path.parts)
 
 
 def recipe_names() -> list[str]:
