@@ -15,6 +15,7 @@ import shapely
 from ldt.errors import HostileSource, SourceError
 from ldt.sources import read
 from ldt.sources.om import OmReader, holds_observations
+from ldt.sources.om_document import observations
 from ldt.sources.om_values import instant, tail
 
 NAMESPACES = " ".join(
@@ -60,6 +61,8 @@ FIELDS = f"""
   <swe:field name="DataCapture"><swe:Quantity><swe:uom code="%"/></swe:Quantity></swe:field>
 """
 BLOCKS = "2024-01-01T00:00:00+01:00,2024-01-01T01:00:00+01:00,1,1,20.5,100@@2024-01-01T01:00:00+01:00,2024-01-01T02:00:00+01:00,2,-1,,@@"
+
+TIMED = '<swe:field name="t"><swe:Time/></swe:field><swe:field name="x"><swe:Quantity/></swe:field>'
 
 Rows = Callable[..., list[dict[str, Any]]]
 
@@ -189,6 +192,15 @@ def test_blocks_are_the_same_wherever_the_parser_cuts_the_text(
     assert [r["time"] for r in found] == times
     assert {r["sampling_point"] for r in found} == {"DE.UBA.AQ/SPO-1"}
     assert sum(r["raw"] is not None for r in found) == 1
+
+
+def test_a_long_observation_comes_in_parts(write: Callable[..., Path]) -> None:
+    text = "@@".join(f"2024-01-01T00:00:00Z,{i}" for i in range(45_000))
+    parts = list(observations(write(observation(array(text, TIMED)))))
+    assert [(len(p.values), p.first, p.last) for p in parts] == [
+        (20_000, True, False), (20_000, False, False), (5_000, False, True),
+    ]  # fmt: skip
+    assert {id(p.header) for p in parts} == {id(parts[0].header)}
 
 
 def test_values_as_elements(write: Callable[..., Path], rows: Rows) -> None:
@@ -443,6 +455,14 @@ def test_damage_ends_the_reading_and_what_came_before_stays(write: Callable[...,
     assert got == [2]
 
 
+def test_damage_in_the_middle_leaves_what_came_before(write: Callable[..., Path]) -> None:
+    path = write(observation(array(BLOCKS)), "<a></b>", observation(array(BLOCKS)))
+    got = []
+    with pytest.raises(SourceError, match="not well-formed XML at line 1"):
+        got.extend(b.records.num_rows for b in read("om", path, {}))
+    assert got == [2]
+
+
 def test_hostile_documents_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.xml"
     path.write_text('<!DOCTYPE x [<!ENTITY a "aaaa">]><x>&a;</x>')
@@ -453,29 +473,53 @@ def test_hostile_documents_are_refused(tmp_path: Path) -> None:
         list(read("om", path, {}))
 
 
-def test_a_long_array_is_read_in_bounded_memory(tmp_path: Path) -> None:
-    """13 MB of values in one element: the process stays within what it had, plus a few batches."""
+def point_of(number: int) -> str:
+    return tvp(
+        f"2024-01-01T00:{number // 60 % 60:02}:{number % 60:02}Z", f"<wml2:value>{number}</wml2:value>"
+    )
+
+
+def block_of(number: int) -> str:
+    return f"2024-01-01T00:{number // 60 % 60:02}:{number % 60:02}+01:00,{number}.123456789123456789@@"
+
+
+def element_of(number: int) -> str:
+    return f"<swe:r><swe:t>2024-01-01T00:00:{number % 60:02}Z</swe:t><swe:x>{number}</swe:x></swe:r>"
+
+
+@pytest.mark.parametrize(
+    ("result", "one", "count"),
+    [
+        (array("|", TIMED), block_of, 100_000),
+        (array("|", TIMED, "<swe:XMLEncoding/>"), element_of, 45_000),
+        (series("|"), point_of, 45_000),
+    ],
+    ids=["text", "elements", "points"],
+)
+def test_a_long_result_is_read_in_bounded_memory(
+    tmp_path: Path, result: str, one: Callable[[int], str], count: int
+) -> None:
+    """All values in one element: the process grows by a few batches, not with the number of values."""
     path = tmp_path / "long.xml"
-    fields = '<swe:field name="t"><swe:Time/></swe:field><swe:field name="x"><swe:Quantity/></swe:field>'
-    before, _, after = observation(array("|", fields)).partition("|")
+    before, _, after = observation(result).partition("|")
     with path.open("w") as file:
         file.write(before.replace("<om:OM_Observation", f"<om:OM_Observation {NAMESPACES}", 1))
-        for i in range(15):
-            file.write("".join(f"2024-01-01T00:{n // 60 % 60:02}:{n % 60:02}+01:00,{i}{n}.123456789@@" for n in range(20_000)))  # fmt: skip
+        file.writelines(one(n) for n in range(count))
         file.write(after)
     program = (
         "import resource,sys; from pathlib import Path; from ldt.sources import read\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "n = sum(b.records.num_rows for b in read('om', Path(sys.argv[1]), {}))\n"
-        "print(n, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"  # kilobytes on Linux
+        "def used(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
+        "counts, first = [], 0\n"
+        "for b in read('om', Path(sys.argv[1]), {}):\n"
+        "    counts.append(b.records.num_rows); first = first or used()\n"
+        "print(sum(counts), used() - first)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
     )
-    count, grown = map(int, done.stdout.split())
-    assert count == 300_000
-    assert path.stat().st_size > 11_000_000
-    assert grown < 70
+    read_, grown = map(int, done.stdout.split())
+    assert read_ == count
+    assert grown < 25  # MB after the first batch
 
 
 # Times and names ------------------------------------------------------------------------------------------------------
