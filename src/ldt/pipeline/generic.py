@@ -18,7 +18,7 @@ from ldt import sources
 from ldt.harmonise.feature_types import feature_type_names
 from ldt.harmonise.recipe import FeatureMapping, Recipe
 from ldt.pipeline.inspect.columns import degree_columns
-from ldt.pipeline.inspect.places import guess
+from ldt.pipeline.inspect.places import guess, label
 from ldt.pipeline.inspect.profile import WORDS, Column, Profile, profile
 from ldt.pipeline.inspect.times import time_column
 from ldt.sources.dialect import judge_dialect
@@ -89,14 +89,24 @@ def specialised(recipe: Recipe, resources: Sequence[Resource], name: str | None)
 
 
 def _crs(recipe: Recipe, seen: Profile) -> dict[str, str]:
-    """Return the CRS of coordinates for which none is declared, where there is only one of Europe's that they fit, and why."""
-    undeclared = bool(seen.unplaced) and not seen.crs and "no CRS is declared" in " ".join(seen.problems)
-    if recipe.source.crs or not undeclared or len(found := guess(seen.unplaced[0])) != 1:
+    """Return the CRS of coordinates for which none is declared, and why: the one that all others declare, or the only one that fits."""
+    if recipe.source.crs or not undeclared(seen):
         return {}
-    return {
-        "crs": found[0],
-        "crs_because": "none is declared, and no other known CRS of Europe fits the coordinates",
-    }
+    others = {label(judgement.declared.projjson) for judgement, _ in seen.crs}
+    found = sorted(others) if others else guess(seen.unplaced[0])
+    if len(found) != 1:
+        return {}
+    why = (
+        "other things of the file declare it"
+        if others
+        else "no other known CRS of Europe fits the coordinates"
+    )
+    return {"crs": found[0], "crs_because": f"none is declared, and {why}"}
+
+
+def undeclared(seen: Profile) -> bool:
+    """Whether there are coordinates for which no CRS is declared."""
+    return bool(seen.unplaced) and "no CRS is declared" in " ".join(seen.problems)
 
 
 def _options(recipe: Recipe, resource: Resource) -> dict[str, Any]:

@@ -18,7 +18,16 @@ from ldt.harmonise.chunk import Context
 from ldt.harmonise.recipe import Recipe
 from ldt.harmonise.vocabulary import observed_property
 from ldt.model.outcome import Tally
-from ldt.pipeline.generic import collection_id, layer_name, published, quoted, safe_name, types, value_sql
+from ldt.pipeline.generic import (
+    collection_id,
+    layer_name,
+    published,
+    quoted,
+    safe_name,
+    types,
+    undeclared,
+    value_sql,
+)
 from ldt.pipeline.inspect import Looked, look_at, match
 from ldt.pipeline.inspect.profile import Column, Profile, profile
 from ldt.pipeline.inspect.times import TimeColumn
@@ -186,12 +195,12 @@ def _source(lines: _Lines, found: Looked) -> None:
     if columns and found.layer.reader != "gml":
         lines.put(1, "match", columns)
     if (
-        found.layer.reader in {"vector", "gml", "parquet"}
-        and found.crs_judged
+        found.crs_judged
         and found.profile
-        and not found.profile.crs
+        and (undeclared(found.profile) or not found.profile.crs)
+        and found.profile.places
     ):
-        because = found.because or "judged from the coordinates"
+        because = (None if found.profile.crs else found.because) or "other things of the file declare it"
         lines.put(1, "crs", found.crs_judged, "decide: whether this is the CRS")
         lines.put(1, "crs_because", because)
     options = {

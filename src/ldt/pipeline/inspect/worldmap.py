@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.env import Env
+from rasterio.errors import NotGeoreferencedWarning
 
 from ldt.harmonise.crs import country_box, country_codes
 from ldt.sources.judge import EUROPE
@@ -85,9 +88,17 @@ def write_png(path: Path, extents: Sequence[Extent]) -> None:
         pass  # so that what forbids writing is told as such
     with (
         Env(GDAL_PAM_ENABLED="NO"),
+        _pictures_have_no_place(),
         rasterio.open(path, "w", driver="PNG", width=_WIDTH, height=height, count=3, dtype="uint8") as file,
     ):
         file.write(np.moveaxis(picture, 2, 0))
+
+
+@contextmanager
+def _pictures_have_no_place() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 def _outline(picture: NDArray[np.uint8], place: tuple[slice, slice], colour: tuple[int, int, int]) -> None:
