@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.sources.services.server import Asked, Reply, serving
+from tests.sources.services.wfs_server import town
 
 from ldt.cli import run
 from ldt.harmonise.recipe import find_recipe
 from ldt.pipeline.fetch import cache_folder
+from ldt.pipeline.inspect.address import inspect_address
 from ldt.pipeline.upstream import check, listed, upstreams
 from ldt.settings import settings
 from ldt.sources.services.http import Client
@@ -98,3 +100,21 @@ def test_shipped_recipes_name_whole_addresses() -> None:
     found = [u for u, _ in upstreams()]
     assert len(found) > 50
     assert {u.address.partition("://")[0] for u in found} == {"https"}
+
+
+def test_an_address_is_inspected_like_a_file_and_a_service_by_its_layers() -> None:
+    header, row = (
+        "sensor_id;sensor_type;location;lat;lon;timestamp;P1",
+        "1;SDS;2;50.9;6.9;2025-01-01T00:00:00;3",
+    )
+    with serving(lambda _: Reply(f"{header}\n{row}\n", kind="text/csv")) as server:
+        found = inspect_address(f"{server.url}/2025-01-01_sds011_sensor_1.csv?token=abc")
+    assert (found["protocol"], found["reader"], found["layers"][0]["count"]) == ("http", "table", 1)
+    assert found["recipes"][0] == "sensors/sensor-community"
+    assert found["path"].endswith("_sensor_1.csv?token=***")
+    with town(trees=7) as (server, _):
+        found = inspect_address(f"{server.url}/wfs")
+    assert (found["protocol"], found["recipes"]) == ("wfs", ["services/wfs"])
+    (layer,) = found["layers"]
+    assert (layer["name"], layer["count"], layer["extent"]) == ("t:Tree", 7, [6.9, 50.9, 7.0, 51.0])
+    assert any("Germany" in c or c == "DE" for c in layer["countries"])

@@ -29,13 +29,21 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Tell what a source is: format, layers, schema, CRS as declared and as judged, count, extent, time, encoding, problems, fitting recipes."""
+    from ldt.pipeline.fetch import is_address
     from ldt.pipeline.inspect import inspect as look
+    from ldt.pipeline.inspect.address import inspect_address
     from ldt.pipeline.inspect.worldmap import write_png
 
     if draft or out:
+        if is_address(source):
+            raise UsageError(
+                "a recipe is drafted from a file",
+                where="--draft",
+                remedy="fetch the file first; any layer of a service is read by services/wfs, services/ogcapi, services/arcgis",
+            )
         _draft(Path(source), layer, out, as_json)
         return
-    found = look(Path(source))
+    found = inspect_address(source) if is_address(source) else look(Path(source))
     if picture is not None:
         extents = [one["extent"] for one in found["layers"] if one["extent"]]
         try:
@@ -46,7 +54,7 @@ def inspect(
                 where=str(picture),
                 remedy="name a file that you may write to",
             ) from e
-    emit(found, lambda: _render(Path(source), found))
+    emit(found, lambda: _render(Path(found["path"]), found))
 
 
 def _draft(source: Path, layer: str | None, out: Path | None, as_json: bool) -> None:

@@ -101,7 +101,7 @@ def sources_of(
             service = service_of(recipe, address, client, layer)
             pages = list(protocol(service.protocol).pages(service, query, client))
             found += [
-                Fetched(page.path, _name(page, service, number), page.url)
+                Fetched(page.path, page_name(page, service, number), page.url)
                 for number, page in enumerate(pages, 1)
             ]
     return found
@@ -137,7 +137,7 @@ def _box(url: str, twin: str) -> tuple[float, float, float, float] | None:
     return float(west), float(south), float(east), float(north)
 
 
-def _name(page: Page, service: Service, number: int) -> str:
+def page_name(page: Page, service: Service, number: int) -> str:
     """Return what a page's file is called; a recipe may take a date or a station from it."""
     if page.name:
         return page.name
