@@ -99,7 +99,11 @@ def test_change_layers_of_every_release(
 
 
 def test_technical_changes_are_no_changes_of_the_land(tmp_path: Path) -> None:
-    columns = {"CODE_12": ["211"] * 3, "CODE_18": ["112"] * 3, "CHTYPE": ["R", "T", None]}
+    columns: dict[str, list[Any]] = {
+        "CODE_12": ["211"] * 3,
+        "CODE_18": ["112"] * 3,
+        "CHTYPE": ["R", "T", None],
+    }
     squares(columns).to_file(tmp_path / "cha18.gpkg")
     _, tally, chunks = made("clc/corine-vector", tmp_path / "cha18.gpkg")
     assert (tally.accepted, tally.outside) == (2, 1)

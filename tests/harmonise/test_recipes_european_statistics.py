@@ -26,7 +26,7 @@ def properties(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     "file", ["LAU_RG_01M_2021_3035.shp", "LAU_RG_01M_2021_4326.geojson", "LAU_RG_01M_2021_3035.gpkg"]
 )
 def test_local_administrative_units_and_their_inhabitants(tmp_path: Path, file: str) -> None:
-    columns = {
+    columns: dict[str, list[Any]] = {
         "GISCO_ID": ["DE_05315000", "EL_69010301", "UK_E09000001"],
         "CNTR_CODE": ["DE", "EL", "UK"],
         "LAU_ID": ["05315000", "69010301", "E09000001"],
