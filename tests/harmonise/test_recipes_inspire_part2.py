@@ -523,7 +523,11 @@ def test_cells_of_a_statistical_grid_lie_where_their_codes_say(tmp_path: Path) -
         ),
     )
     assert [r["properties"]["scheme"] for r in rows] == ["grid-1km", "grid-200m"]
-    assert [r["properties"]["code"] for r in rows] == [r["local_id"] for r in rows]
+    assert [r["local_id"] for r in rows] == [
+        "CRS3035RES1000mN3099000E4108000",
+        "CRS3035RES200mN3099200E4108400",
+    ]
+    assert [r["properties"]["code"] for r in rows] == ["1kmN3099E4108", "CRS3035RES200mN3099200E4108400"]
     corner = Transformer.from_crs(3035, 4326, always_xy=True).transform(4108000, 3099000)
     assert min(rows[0]["geometry"].exterior.coords, key=lambda c: c[1]) == pytest.approx(corner, abs=1e-9)
     assert [(o.row, o.reason) for c in chunks for o in c.outcomes] == [(2, "bad-cell")]
@@ -569,7 +573,7 @@ def test_a_distribution_is_one_record_for_each_value(tmp_path: Path) -> None:
     in_grid = {
         **common,
         "scheme": "grid-1km",
-        "code": "CRS3035RES1000mN3099000E4108000",
+        "code": "1kmN3099E4108",
         "unit_of_area": grid,
     }
     people = {"measure": "populationAt1January"}
