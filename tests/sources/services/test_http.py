@@ -7,7 +7,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import IO
 
+import httpx2
 import pytest
 from tests.sources.services.server import Asked, Reply, serving
 
@@ -271,7 +273,7 @@ def test_the_cache_is_bounded_and_what_was_just_asked_for_stays(
         with Client(tmp_path, rate=1000) as client:
             for name in "abc":
                 client.get(f"{server.url}/{name}")
-        monkeypatch.setenv("LDT_SERVICE_CACHE_BYTES", "3000")
+        monkeypatch.setenv("LDT_SERVICE_CACHE_BYTES", "1")
         settings.cache_clear()
         try:
             with Client(tmp_path, rate=1000) as client:
@@ -310,3 +312,33 @@ def test_head_is_enough_to_look_and_get_where_it_is_not_known(client: Client) ->
         lambda a: Reply() if a.path == "/new" else Reply(status=301, headers={"Location": "/new"})
     ) as server:
         assert client.look(f"{server.url}/old").moved_to == f"{server.url}/new"
+
+
+def test_less_than_was_promised_is_no_answer_whatever_carries_it(tmp_path: Path) -> None:
+    """On HTTP/1.1 the library below notices; a proxy's or a recorded answer may be short without that."""
+
+    def short(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"Content-Length": "100"}, stream=httpx2.ByteStream(b"x" * 50))
+
+    with (
+        Client(tmp_path, transport=httpx2.MockTransport(short), patience=0.01, attempts=2) as client,
+        pytest.raises(ServiceError, match="50 of 100 bytes came"),
+    ):
+        client.get("https://example.org/a")
+
+
+def test_a_part_that_another_kept_meanwhile_is_not_written_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between our opening the file and locking it, another process may have made it the answer's body."""
+
+    def kept_first(file: IO[bytes], how: int) -> None:
+        (tmp_path / "parts" / "k").replace(tmp_path / "body")
+        (tmp_path / "parts" / "k").touch()
+
+    monkeypatch.setattr("ldt.sources.services.cache.fcntl.flock", kept_first)
+    with Cache(tmp_path).part("k") as part:
+        part.file.write(b"more")
+        part.file.flush()
+        assert not part.shared
+    assert (tmp_path / "body").read_bytes() == b""
