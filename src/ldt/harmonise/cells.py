@@ -44,7 +44,9 @@ def cell(code: str) -> tuple[int, int, int] | str:
         size = int(found["size"]) * (1000 if found["unit"] == "km" else 1)
         factor = 10 ** (len(str(size)) - len(str(size).rstrip("0")))
     else:
-        return "it is written neither as 1kmN3210E4321 or 1kmE4321N3210 nor as CRS3035RES1000mN3210000E4321000"
+        return (
+            "it is written neither as 1kmN3210E4321 or 1kmE4321N3210 nor as CRS3035RES1000mN3210000E4321000"
+        )
     east, north = int(found["east"]) * factor, int(found["north"]) * factor
     if east % size or north % size:
         return f"its corner ({east}, {north}) is no multiple of its size, {size} m"
