@@ -278,39 +278,11 @@ def _located(element: Any, raw: dict[str, Any]) -> tuple[bytes | None, DeclaredC
     around = (a.get("srsName") for a in element.iterancestors())
     name = first_srs_name(element) or next(filter(None, around), None)
     try:
-        wkb = _wkb(element)
+        wkb = geometry_wkb(element)
     except GmlGeometryError as e:
         raw["geometry/@problem"] = str(e)
         return None, None
-    return wkb, parse_srs_name(name) if name else None
-
-
-def _wkb(element: Any) -> bytes | None:
-    try:
-        wkb = geometry_wkb(element)
-    except GmlGeometryError:
-        wkb = _from_coordinates(element)
-        if wkb is None:
-            raise
-    return _flat(wkb) if wkb is not None else None
-
-
-def _from_coordinates(element: Any) -> bytes | None:
-    """Return the geometry of a profile whose `posList` numbers its depths and whose `coordinates` are parted by blanks only."""
-    text = text_of(child(element, "coordinates"))
-    stated = element.get("srsDimension") or "2"
-    if text is None or "," in text or stated not in {"2", "3"}:
-        return None
-    try:
-        numbers = [float(t) for t in text.split()]
-    except ValueError:
-        return None
-    step = int(stated)
-    if not numbers or len(numbers) % step:
-        return None
-    pairs = [tuple(numbers[i : i + 2]) for i in range(0, len(numbers), step)]
-    found: bytes = shapely.to_wkb(shapely.LineString(pairs) if len(pairs) > 1 else shapely.Point(pairs[0]))
-    return found
+    return (None if wkb is None else _flat(wkb)), (parse_srs_name(name) if name else None)
 
 
 def _flat(wkb: bytes) -> bytes:
