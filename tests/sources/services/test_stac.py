@@ -226,6 +226,13 @@ def test_addresses_of_other_kinds(client: Client) -> None:
         assert pages(client, f"{server.url}/i.json")[0].name == "S2_0_x_2024-06-01.tif"
 
 
+def test_a_store_of_many_files_is_told(client: Client) -> None:
+    one = item(0)
+    one["assets"] = {"x": {"href": "/x.zarr/", "type": "application/vnd+zarr", "roles": ["data"]}}
+    with serving(static({"/i.json": one})) as server, pytest.raises(ServiceError, match="is a Zarr store"):
+        pages(client, f"{server.url}/i.json", Query(reader="cube"))
+
+
 def test_credentials_stay_with_the_service(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The token goes to the API, not to the other host of an asset; a variable that an answer names is none."""
     monkeypatch.setenv("HDA_TOKEN", "s3cr3t")

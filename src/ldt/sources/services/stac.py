@@ -79,6 +79,12 @@ PROTOCOL = Stac()
 
 
 def _page(service: Service, client: Client, asset: Asset) -> Page:
+    if asset.suffix == ".zarr":
+        raise ServiceError(
+            "the asset is a Zarr store, of many files: only single files are fetched",
+            where=client.shown(asset.href),
+            remedy="copy it with the operator's client and give the folder, or name another asset in `assets`",
+        )
     own = service.headers if same_origin(service.url, asset.href) else {}
     answer = client.get(asset.href, headers=own, suffix=asset.suffix)
     check(asset, answer.path.stat().st_size, answer.digest, answer.url)
