@@ -61,10 +61,11 @@ def test_names_leave_out_data_types_unless_two_leaves_would_be_called_the_same(t
     content = (
         "<x:owner><x:Person><x:name>A</x:name></x:Person></x:owner><x:owner><x:Company><x:name>B</x:name></x:Company></x:owner>"
         '<x:kind xlink:href="https://example.org/k"/><x:geometry>text</x:geometry><x:gone xsi:nil="true" nilReason="unknown"/><x:Upper>u</x:Upper>'
+        "<x:site><x:Site><x:status><x:Status><x:code>c</x:code></x:Status></x:status></x:Site></x:site>"
     )
     names = table(written(tmp_path / "t.gml", thing(1, content)), leaves=True).schema.names
     assert [n for n in names if not n.startswith("_")] == [
-        "gml_id", "geometry", "owner_Person_name", "owner_Company_name", "kind_href", "geometry_", "gone_nilReason", "Upper",
+        "gml_id", "geometry", "owner_Person_name", "owner_Company_name", "kind_href", "geometry_", "gone_nilReason", "Upper", "site_status_code",
     ]  # fmt: skip
 
 
