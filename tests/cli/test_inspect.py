@@ -221,3 +221,9 @@ def test_a_draft_of_one_of_several_layers(real_data: Path, capsys: pytest.Captur
     made = yaml.safe_load(capsys.readouterr().out)
     assert made["feature"]["collection"] == "ne_110m_rivers_lake_centerlines"
     assert run(["inspect", str(real_data / "metadata/owslib/iso_che.xml"), "--draft"]) == 4
+
+
+def test_recipes_are_tried_not_only_compared(tmp_path: Path) -> None:
+    """An object with one entry a key has the columns that the recipe of Cologne's air looks for, and none of its records."""
+    (tmp_path / "prices.json").write_text('{"apples": [1, 2], "pears": [3]}')
+    assert inspect(tmp_path / "prices.json")["recipes"] == ["generic/records"]
