@@ -115,3 +115,7 @@ def test_axis_labels(text: str, labels: str | None, order: AxisOrder) -> None:
     crs = parse_srs_name(text)
     assert crs is not None
     assert with_labels(crs, labels).order is order
+
+
+def test_compounds_of_compounds() -> None:
+    assert parse_srs_name("http://www.opengis.net/def/crs-compound?1=" * 3_000) is None

@@ -405,6 +405,14 @@ def test_references_that_lead_nowhere(href: str) -> None:
         parse(f'<MultiSurface><surfaceMember xlink:href="{href}"/></MultiSurface>')
 
 
+def test_reference_to_another_document_is_none_to_this() -> None:
+    with pytest.raises(GmlGeometryError, match="is a reference to 'xp'"):
+        parse(
+            '<MultiSurface><surfaceMember xlink:href="xp"/></MultiSurface>'
+            f'<x><Polygon xmlns:gml="{NS}" gml:id="p"><exterior>{square(5)}</exterior></Polygon></x>'
+        )
+
+
 def test_references_do_not_multiply() -> None:
     """Eight levels that refer to the next twelve times: 12 to the power of 8 polygons, if each were followed."""
     levels = "".join(

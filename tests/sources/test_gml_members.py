@@ -234,9 +234,13 @@ def dataset(count: int) -> str:
     return f'<lcv:LandCoverDataset gml:id="d"><lcv:name>land</lcv:name>{units}</lcv:LandCoverDataset>'  # fmt: skip
 
 
-def test_members_of_a_feature(tmp_path: Path, rows: Rows) -> None:
-    text = f"<wfs:FeatureCollection><wfs:member>{dataset(3)}</wfs:member></wfs:FeatureCollection>"
-    got = rows("gml", write(tmp_path / "a.gml", text, "wfs:FeatureCollection"))
+@pytest.mark.parametrize(
+    ("root", "around"),
+    [("wfs:FeatureCollection", "wfs:member"), ("gml:FeatureCollection", "gml:featureMembers")],
+)
+def test_members_of_a_feature(tmp_path: Path, rows: Rows, root: str, around: str) -> None:
+    text = f"<{root}><{around}>{dataset(3)}</{around}></{root}>"
+    got = rows("gml", write(tmp_path / "a.gml", text, root))
     assert ids(got) == ["d", "u0", "u1", "u2"]
     assert json.loads(got[0]["raw"]) == {"name": "land", "member/@href": ["#u0", "#u1", "#u2"]}
 

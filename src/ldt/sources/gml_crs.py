@@ -46,8 +46,6 @@ _ADV = {
 }
 #: These of them begin with latitude.
 _ADV_GLOBE = {"ETRS89_Lat-Lon": "EPSG:4258", "DE_DHDN_Lat-Lon": "EPSG:4314"}
-#: Codes that were in use before EPSG gave one, and what became of them.
-_FORMER = {"EPSG:900913": "EPSG:3857", "EPSG:102100": "EPSG:3857", "EPSG:102113": "EPSG:3857"}
 #: What `axisLabels` call the first axis, where that leaves no doubt (x is northing to surveyors, easting to others).
 _NORTH_FIRST = frozenset({"lat", "latitude", "n", "north", "northing", "geodetic latitude"})
 _EAST_FIRST = frozenset({"lon", "long", "longitude", "e", "east", "easting", "geodetic longitude"})
@@ -124,9 +122,7 @@ def _identifier(authority: str, code: str) -> str:
 
 @lru_cache(maxsize=256)
 def _known(code: str) -> str:
-    """Return the code that PROJ knows: the successor of one that was never EPSG's, or ESRI's where it is that."""
-    if code in _FORMER:
-        return _FORMER[code]
+    """Return the code that PROJ knows: ESRI's where it is that and none of EPSG's."""
     authority, _, number = code.partition(":")
     if authority != "EPSG" or not number.isdecimal() or int(number) < 37_000:
         return code
