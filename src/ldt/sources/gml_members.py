@@ -78,6 +78,8 @@ class Members:
         self.completed = 0
         self._above: Any = None
         self._root_is_feature = False
+        #: By depth, so that what is complete is not held fast: the feature last met there, and its members.
+        self._counts: dict[int, tuple[Any, int]] = {}
 
     def __iter__(self) -> Iterator[Any]:
         check_prolog(self.path)
@@ -207,15 +209,24 @@ class Members:
     def _given_early(self, member: Any) -> Iterator[Any]:
         """Yield the feature in a member element of a feature that has many, and leave a reference in its place."""
         owner = member.getparent()
-        feature = member[0] if len(member) == 1 and len(owner) > _STAYING else None
+        count = self._count(owner)
+        feature = member[0] if len(member) == 1 and count > _STAYING else None
         if feature is None or not may_be_feature(feature.tag) or (identifier := gml_id(feature)) is None:
             return
         self._find_envelope(owner)
         yield feature
         member.clear()
         member.set(_XLINK_HREF, f"#{identifier}")
-        if len(owner) > _REFERENCES and (before := member.getprevious()) is not None:
+        if count > _REFERENCES and (before := member.getprevious()) is not None:
             owner.remove(before)
+
+    def _count(self, owner: Any) -> int:
+        """Return how many members of a feature have been met; the XML library would count them anew each time."""
+        depth = sum(1 for _ in owner.iterancestors())
+        known, count = self._counts.get(depth, (None, 0))
+        count = count + 1 if known is owner else 1
+        self._counts[depth] = owner, count
+        return count
 
     def _holds(self, container: Any) -> bool:
         """Whether a member element belongs to a collection, and not to a feature."""
