@@ -56,7 +56,9 @@ class Settings(BaseSettings):
     )
 
     service_cache_bytes: int = Field(
-        10 * 1024**3, description="How much of what live services answered is kept to be asked for less.", gt=0
+        10 * 1024**3,
+        description="How much of what live services answered is kept to be asked for less.",
+        gt=0,
     )
 
     @field_validator("id_base", "service_url")

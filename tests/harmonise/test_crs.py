@@ -218,3 +218,18 @@ def test_countries_by_alias_and_unknown_ones() -> None:
     assert south < 50.94 < north
     with pytest.raises(RecipeError, match="'ZZ'"):
         country_box("ZZ")
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "order"),
+    [
+        (51.0, 7.0, YX),  # Cologne, latitude first
+        (55.5, -21.1, XY),  # Saint-Denis de La Réunion: swapped it would lie west of Ireland
+        (45.2, -12.8, XY),  # Mamoudzou, Mayotte
+        (-61.0, 14.6, XY),  # Fort-de-France
+    ],
+)
+def test_outermost_regions_are_no_places_of_europe_exchanged(x: float, y: float, order: AxisOrder) -> None:
+    found = judge(points((x, y)), declared("EPSG:4326", XY))
+    assert found.found is order
+    assert found.repaired == (order is YX)

@@ -34,7 +34,7 @@ def test_names_of_what_is_observed(text: str, code: str) -> None:
     assert found.code == code
 
 
-@pytest.mark.parametrize("text", ["", "PM1", "80", "aq/pollutant/8", "nitrogen"])
+@pytest.mark.parametrize("text", ["", "PM3", "80", "aq/pollutant/8", "nitrogen"])
 def test_what_is_no_name(text: str) -> None:
     assert observed_property(text) is None
 

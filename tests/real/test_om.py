@@ -36,13 +36,13 @@ def test_every_point_of_a_time_series(real_data: Path, file: str, count: int) ->
     found = records(real_data / file)
     tree = etree.parse(real_data / file)
     pairs = [
-        (p.find("{*}time").text, p.find("{*}value").text) for p in tree.iter("{http://www.opengis.net/waterml/2.0}MeasurementTVP")
+        (p.findtext("{*}time"), p.findtext("{*}value")) for p in tree.iter("{http://www.opengis.net/waterml/2.0}MeasurementTVP")
     ]  # fmt: skip
     assert len(found) == len(pairs) == count
     assert [(r["time"], r["value"]) for r in found] == pairs
-    assert {r["unit"] for r in found} == {tree.find(".//{*}uom").get("code")}
-    position = tree.find(".//{*}pos")
-    geometry = None if position is None else shapely.Point(*map(float, position.text.split()))
+    assert {r["unit"] for r in found} == {next(tree.iter("{*}uom")).get("code")}
+    position = tree.findtext(".//{*}pos")
+    geometry = None if position is None else shapely.Point(*map(float, position.split()))
     assert {r["geometry"] and shapely.from_wkb(r["geometry"]) for r in found} == {geometry}
     assert not any(r["_malformed"] for r in found)
 

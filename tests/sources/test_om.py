@@ -449,7 +449,7 @@ def test_damage_ends_the_reading_and_what_came_before_stays(write: Callable[...,
     path = write(observation(array(BLOCKS)), observation(array(BLOCKS)))
     whole = path.read_bytes()
     path.write_bytes(whole[: whole.rindex(b"2024-01-01T01:00:00+01:00,2024")])
-    got = []
+    got: list[int] = []
     with pytest.raises(SourceError, match="not well-formed XML at line"):
         got.extend(b.records.num_rows for b in read("om", path, {}))
     assert got == [2]
@@ -457,7 +457,7 @@ def test_damage_ends_the_reading_and_what_came_before_stays(write: Callable[...,
 
 def test_damage_in_the_middle_leaves_what_came_before(write: Callable[..., Path]) -> None:
     path = write(observation(array(BLOCKS)), "<a></b>", observation(array(BLOCKS)))
-    got = []
+    got: list[int] = []
     with pytest.raises(SourceError, match="not well-formed XML at line 1"):
         got.extend(b.records.num_rows for b in read("om", path, {}))
     assert got == [2]

@@ -16,7 +16,8 @@ in no place, in neither order             the file is refused: never silently mi
 
 A CRS that is made for the whole Earth (EPSG:4326) has room for both orders: latitude and longitude of a place in Europe,
 exchanged, are one off Somalia. So, where neither a twin nor a country tells, data that lie outside Europe as declared, and
-nearly all within it when swapped, are taken as swapped, and that is reported like any repair.
+nearly all within it when swapped, are taken as swapped, and that is reported like any repair; unless they lie in one of the
+Union's outermost regions as they are (Réunion would become a place west of Ireland).
 
 Data that fit the area of use but not the twin are right where they are, and outside. If a recipe names a country and the
 data lie neither there nor in the twin, the file is refused.
@@ -335,10 +336,11 @@ def _is_wide(place: Box) -> bool:
 def _in_europe(
     found: AxisOrder, expected: str, as_xy: NDArray[np.float64], as_yx: NDArray[np.float64]
 ) -> tuple[AxisOrder, str]:
-    """Return the other order where data lie outside Europe in the one found, and nearly all within it in the other."""
+    """Return the other order where data lie in no part of Europe in the one found, and nearly all in Europe in the other."""
     here, there = (as_yx, as_xy) if found is AxisOrder.YX else (as_xy, as_yx)
     europe = Box(*EUROPE)
-    if _share(here, europe) == 0 and _share(there, europe) >= _NEARLY_ALL:
+    known = (europe, *(country_box(code) for code in country_codes()))
+    if all(_share(here, box) == 0 for box in known) and _share(there, europe) >= _NEARLY_ALL:
         return found.other, "Europe"
     return found, expected
 

@@ -24,7 +24,7 @@ from ldt.pipeline.fetch import Fetched
 from ldt.pipeline.generic import specialised
 from ldt.pipeline.layers import with_layer
 from ldt.pipeline.mended import PREFIX, Mended, with_mended
-from ldt.sources.describe import recognised
+from ldt.sources.recognise import recognised
 from ldt.sources.resource import Resource, open_resources
 from ldt.sources.source import Batch, Raster
 from ldt.store import files, twins, views

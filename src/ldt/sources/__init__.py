@@ -8,27 +8,20 @@ What cannot be read ends in one :class:`~ldt.errors.SourceError`. The readers kn
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ldt.errors import RecipeError
 from ldt.sources.batches import check_options
-from ldt.sources.cube import CubeReader
-from ldt.sources.describe import describe
-from ldt.sources.gml import GmlReader
-from ldt.sources.json_records import JsonReader
-from ldt.sources.om import OmReader
-from ldt.sources.parquet import ParquetReader
-from ldt.sources.raster import RasterReader as GdalRasterReader
 from ldt.sources.resource import Resource, open_resources
-from ldt.sources.source import FILE, ROW, Batch, Raster, RasterReader, Reader
-from ldt.sources.table import TableReader
-from ldt.sources.vector import VectorReader
+from ldt.sources.source import FILE, ROW, Batch, Description, Raster, RasterReader, Reader
 
 __all__ = [
     "READERS",
@@ -45,24 +38,32 @@ __all__ = [
     "suffixes",
 ]
 
-_RECORDS: dict[str, Reader] = {
-    "vector": VectorReader(),
-    "gml": GmlReader(),
-    "table": TableReader(),
-    "json": JsonReader(),
-    "parquet": ParquetReader(),
-    "om": OmReader(),
+# Readers bring libraries that take a second to load: only those that are asked for are.
+_RECORDS = {
+    "vector": "vector.VectorReader",
+    "gml": "gml.GmlReader",
+    "table": "table.TableReader",
+    "json": "json_records.JsonReader",
+    "parquet": "parquet.ParquetReader",
+    "om": "om.OmReader",
 }
-_CELLS: dict[str, RasterReader] = {"raster": GdalRasterReader(), "cube": CubeReader()}
-#: The readers, by the name that a recipe gives.
-READERS: dict[str, Reader | RasterReader] = {**_RECORDS, **_CELLS}
+_CELLS = {"raster": "raster.RasterReader", "cube": "cube.CubeReader"}
+#: The names of the readers, as recipes give them.
+READERS = (*_RECORDS, *_CELLS)
+
+
+def describe(path: Path) -> Description:
+    """Tell what a path holds; see :func:`ldt.sources.recognise.describe`."""
+    from ldt.sources import recognise
+
+    return recognise.describe(path)
 
 
 def read(reader: str, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
     """Yield the records behind a path: of a file, or of every fitting file in an archive or folder, by name.
 
     Args:
-        reader: a name in :data:`READERS`, of a reader of records.
+        reader: a name of a reader of records.
         path: file, folder, zip or gzip.
         options: the recipe's `source.options`; `member` chooses files in an archive or folder.
 
@@ -75,7 +76,7 @@ def read(reader: str, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
         SourceError: bytes that cannot be read (what was read before has been yielded).
         HostileSource: bytes made to do harm.
     """
-    chosen = _named(_RECORDS, reader)
+    chosen = _record_reader(reader)
     check_options(chosen.options, options, reader)
     with open_resources(path, suffixes=chosen.suffixes, member=options.get("member")) as resources:
         done = 0
@@ -92,7 +93,7 @@ def read_resource(
     reader: str, resource: Resource, options: dict[str, Any], *, first_row: int = 0
 ) -> Iterator[Batch]:
     """Yield the records of one file that :func:`open_resources` gave; `_row` counts from `first_row`."""
-    chosen = _named(_RECORDS, reader)
+    chosen = _record_reader(reader)
     check_options(chosen.options, options, reader)
     for batch in chosen.read(resource.path, options):
         yield Batch(_stamped(batch.records, resource.name, first_row), batch.crs)
@@ -106,7 +107,7 @@ def read_raster(reader: str, resource: Resource, options: dict[str, Any]) -> Ite
         SourceError: bytes that cannot be read; also from the layers' `read`.
         HostileSource: bytes made to do harm.
     """
-    chosen = _named(_CELLS, reader)
+    chosen = _cell_reader(reader)
     check_options(chosen.options, options, reader)
     with chosen.open(resource.path, options) as raster:
         yield replace(raster, name=resource.name, digest=resource.digest)
@@ -114,18 +115,27 @@ def read_raster(reader: str, resource: Resource, options: dict[str, Any]) -> Ite
 
 def suffixes(reader: str) -> tuple[str, ...]:
     """Return the suffixes of the files that a reader takes from an archive or a folder."""
-    return tuple(_named(READERS, reader).suffixes)
+    return tuple((_cell_reader if reader in _CELLS else _record_reader)(reader).suffixes)
 
 
-Found = TypeVar("Found")
+@lru_cache
+def _record_reader(name: str) -> Reader:
+    return cast("Reader", _loaded(_RECORDS, name))
 
 
-def _named(readers: Mapping[str, Found], name: str) -> Found:
+@lru_cache
+def _cell_reader(name: str) -> RasterReader:
+    return cast("RasterReader", _loaded(_CELLS, name))
+
+
+def _loaded(readers: dict[str, str], name: str) -> object:
     if name not in readers:
         raise RecipeError(
             f"no reader {name!r}", where="source.reader", remedy=f"there are: {', '.join(readers)}"
         )
-    return readers[name]
+    module, _, kind = readers[name].partition(".")
+    made: object = getattr(import_module(f"ldt.sources.{module}"), kind)()
+    return made
 
 
 def _stamped(records: pa.RecordBatch, name: str, offset: int) -> pa.RecordBatch:
