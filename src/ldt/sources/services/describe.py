@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ldt.errors import ServiceError
-from ldt.sources.describe import describe
+from ldt.sources.recognise import describe
 from ldt.sources.services import arcgis, ngsild, ogcapi, sensorthings, sos
 from ldt.sources.services.documents import json_object
 from ldt.sources.services.download import PROTOCOL as DOWNLOAD
