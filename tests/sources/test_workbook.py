@@ -145,3 +145,23 @@ def test_columns_of_fixed_width(tmp_path: Path) -> None:
     ]
     with pytest.raises(SourceError, match=r"a\.txt: text is not utf-8"):
         read(path, widths=[6, 9, 5], skip=1)
+
+
+def test_columns_of_fixed_width_are_found(tmp_path: Path) -> None:
+    lines = ["Daily values, by hand", "", "STAT   DAY       VALUE  Q"]
+    lines += [f"{i:05d}  2024{i:02d}01  {i * 1.5 - 6:6.1f}  {i % 3}" for i in range(1, 13)]
+    path = tmp_path / "a.dat"
+    path.write_text("\n".join(lines) + "\n")
+    told = sources.describe(path)
+    assert told.format == "text in columns of fixed width"
+    assert told.layers[0].count == 12
+    assert told.problems == [
+        "2 lines stand before the header: set the option `skip` to 2",
+        "columns stand in fixed places: set the option `widths` to [7, 10, 7, 2]",
+    ]
+    rows = read(path, skip=2, widths=[7, 10, 7, 2])
+    assert [r["VALUE"] for r in rows] == [str(i * 1.5 - 6) for i in range(1, 13)]
+    # Prose is no table, however its words fall.
+    path.write_text("a few words 1\nof prose are 2\nno table of 3\nany columns 44\n")
+    with pytest.raises(SourceError, match="unknown kind"):
+        sources.describe(path)

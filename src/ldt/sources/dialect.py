@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ldt.errors import SourceError
+from ldt.sources.fixed_width import cut, judge_widths
 
 #: Characters that part columns, in the order in which they are preferred.
 DELIMITERS = ",;\t|"
@@ -39,10 +40,11 @@ class Dialect:
     delimiter: str
     skip: int
     header: bool
+    widths: tuple[int, ...] = ()
 
     def options(self) -> dict[str, Any]:
         """Return the options that differ from what the reader takes by itself, but for the delimiter."""
-        usual = {"encoding": "utf-8", "skip": 0, "header": True}
+        usual = {"encoding": "utf-8", "skip": 0, "header": True, "widths": ()}
         return {name: getattr(self, name) for name, value in usual.items() if getattr(self, name) != value}
 
 
@@ -100,6 +102,10 @@ def judge_dialect(path: Path) -> Dialect:
     delimiter, start, width, _ = max(candidates, key=lambda c: (c[3] * min(c[2] - 1, 3), c[0] == usual))
     if width < 2:
         delimiter, start = usual, 0
+        skip, widths = judge_widths(lines)
+        if widths:
+            rows = [cut(line, widths) for line in lines[skip : skip + 20] if line.strip()]
+            return Dialect(encoding, delimiter, skip, _has_header(rows), widths)
     if not any(line.strip() for line in lines[:start]):
         start = 0  # the reader passes over blank lines by itself
     start += _last_header([_fields(line, delimiter) for line in lines[start:]])

@@ -103,9 +103,9 @@ class TableReader:
             return _describe_workbook(path)
         dialect = judge_dialect(path)
         options = TableOptions(**asdict(dialect))
-        names, delimiter = _header(path, options)
+        names, blocks = _opened(path, options)
         count = malformed = 0
-        for records in _blocks(path, options, names, delimiter):
+        for records in blocks:
             count += records.num_rows
             malformed += records.num_rows - records.column(MALFORMED).null_count
         layer = LayerDescription(name=path.stem, count=count, columns=dict.fromkeys(names, "text"))
@@ -115,10 +115,11 @@ class TableReader:
             "encoding": f"the text is not UTF-8: set the option `encoding` to {dialect.encoding}",
             "skip": f"{dialect.skip} lines stand before the header: set the option `skip` to {dialect.skip}",
             "header": "the first line is no header: set the option `header` to false",
+            "widths": f"columns stand in fixed places: set the option `widths` to {list(dialect.widths)}",
         }
-        shown = {"\t": "tab"}.get(delimiter, delimiter)
+        shown = {"\t": "tab"}.get(dialect.delimiter, dialect.delimiter)
         return Description(
-            format=f"delimited text ({shown})",
+            format="text in columns of fixed width" if dialect.widths else f"delimited text ({shown})",
             reader="table",
             layers=[layer],
             problems=[said[name] for name in dialect.options()],
@@ -134,7 +135,7 @@ def _opened(path: Path, options: TableOptions) -> tuple[list[str], Iterator[pa.R
         names = workbook.header(book, sheet, options.skip, options.header)
         return names, workbook.blocks(book, sheet, options.skip, options.header, names)
     if options.widths:
-        how = (path, list(options.widths), options.encoding, options.skip, options.header)
+        how = (path, options.widths, options.encoding, options.skip, options.header)
         names = fixed_width.header(*how)
         return names, fixed_width.blocks(*how, names)
     names, delimiter = _header(path, options)
