@@ -233,3 +233,26 @@ def test_outermost_regions_are_no_places_of_europe_exchanged(x: float, y: float,
     found = judge(points((x, y)), declared("EPSG:4326", XY))
     assert found.found is order
     assert found.repaired == (order is YX)
+
+
+@pytest.mark.parametrize(
+    ("code", "east", "north", "where"),
+    [
+        # The castle of Prague and Parliament in Budapest, by PROJ's forward projection.
+        ("EPSG:5514", -744207, -1042536, (14.401, 50.090)),
+        ("EPSG:23700", 649891, 240341, (19.046, 47.507)),
+    ],
+)
+def test_an_order_that_leads_out_of_the_area_of_use_gives_way_to_one_that_leads_into_it(
+    code: str, east: float, north: float, where: tuple[float, float]
+) -> None:
+    # Exchanged, both are places in Germany, within six degrees of the area of use.
+    right, wrong = points((east, north)), points((north, east))
+    straight, swapped = (judge(given, declared(code, XY)) for given in (right, wrong))
+    assert (straight.found, straight.repaired) == (XY, False)
+    assert (swapped.found, swapped.repaired) == (YX, True)
+    assert "only north first" in swapped.reason
+    for judgement, given in ((straight, right), (swapped, wrong)):
+        assert shapely.get_coordinates(judgement.to_lonlat(given))[0] == pytest.approx(where, abs=1e-4)
+    # Kovel in the Polish system: beyond the area of use, and no better when exchanged.
+    assert judge(points((1025799, 374942)), declared("EPSG:2180", XY)).repaired is False

@@ -17,7 +17,8 @@ in no place, in neither order             the file is refused: never silently mi
 A CRS that is made for the whole Earth (EPSG:4326) has room for both orders: latitude and longitude of a place in Europe,
 exchanged, are one off Somalia. So, where neither a twin nor a country tells, data that lie outside Europe as declared, and
 nearly all within it when swapped, are taken as swapped, and that is reported like any repair; unless they lie in one of the
-Union's outermost regions as they are (Réunion would become a place west of Ireland).
+Union's outermost regions as they are (Réunion would become a place west of Ireland). Likewise for data in a national CRS that
+lie outside its area of use, within the margin, and nearly all in the area itself when swapped.
 
 Data that fit the area of use but not the twin are right where they are, and outside. If a recipe names a country and the
 data lie neither there nor in the twin, the file is refused.
@@ -179,8 +180,8 @@ def judge(
     if certain:
         as_xy = as_yx = as_xy if declared.order is AxisOrder.XY else as_yx
     found, expected, both = _decide(declared.order, as_xy, as_yx, places)
-    if found is not None and len(places) == 1 and not certain and _is_wide(places[0][1]):
-        found, expected = _in_europe(found, expected, as_xy, as_yx)
+    if found is not None and len(places) == 1 and not certain:
+        found, expected = _closer(places[0][1], found, expected, as_xy, as_yx)
     if found is None:
         raise _refusal(declared, bounds, places)
     if country and expected not in {"the twin", places_name(country)}:
@@ -333,15 +334,28 @@ def _is_wide(place: Box) -> bool:
     return place.east - place.west >= 350
 
 
-def _in_europe(
-    found: AxisOrder, expected: str, as_xy: NDArray[np.float64], as_yx: NDArray[np.float64]
+def _closer(
+    place: Box,
+    found: AxisOrder,
+    expected: str,
+    as_xy: NDArray[np.float64],
+    as_yx: NDArray[np.float64],
 ) -> tuple[AxisOrder, str]:
-    """Return the other order where data lie in no part of Europe in the one found, and nearly all in Europe in the other."""
+    """Return the other order where only it brings data to the closer place: all lie outside in the one found, nearly all within in the other.
+
+    That is Europe for a CRS of the whole Earth, of which the outermost regions are a part, and for any other its area of use
+    without the margin (Prague in S-JTSK, exchanged, is a place near Hanover).
+    """
     here, there = (as_yx, as_xy) if found is AxisOrder.YX else (as_xy, as_yx)
-    europe = Box(*EUROPE)
-    known = (europe, *(country_box(code) for code in country_codes()))
-    if all(_share(here, box) == 0 for box in known) and _share(there, europe) >= _NEARLY_ALL:
-        return found.other, "Europe"
+    if _is_wide(place):
+        name, closer = "Europe", Box(*EUROPE)
+        known = [closer, *(country_box(code) for code in country_codes())]
+    else:
+        name = expected
+        closer = Box(place.west + MARGIN, place.south + MARGIN, place.east - MARGIN, place.north - MARGIN)
+        known = [closer]
+    if all(_share(here, box) == 0 for box in known) and _share(there, closer) >= _NEARLY_ALL:
+        return found.other, name
     return found, expected
 
 
