@@ -118,3 +118,13 @@ def test_members_of_json_documents() -> None:
     assert value(f"plain_text({locator})") == (None, False)
     assert value("plain_text(' Köln ')") == ("Köln", False)
     assert value("plain_text(' ')") == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("digits", "year"),
+    # POSIX, strptime, %y: 69 to 99 are 1969 to 1999, 00 to 68 are 2000 to 2068.
+    [("90", 1990), ("69", 1969), ("68", 2068), ("00", 2000), ("2018", 2018), ("1990", 1990)]
+    + [(text, None) for text in ("", "6", "018", "x1", "20 8", None)],
+)
+def test_a_year_has_two_digits_or_four(digits: str | None, year: int | None) -> None:
+    assert value("full_year(d::VARCHAR)", d=digits) == (year, False)

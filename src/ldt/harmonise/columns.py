@@ -5,16 +5,13 @@ expression (a statement, a subquery, an aggregate), and the connection that runs
 or to its own configuration. Each expression is wrapped in `TRY`: a value that fails costs its record only.
 
 Functions are added to DuckDB's own: those of :mod:`ldt.harmonise.functions`, and for families of files whose columns differ
-`any_of('CODE_18', 'CODE_12')`, which stands for the first of these columns that the source has, and for null where it has none.
-Column names are compared as in SQL, without regard to case; where no column is called so, prefixes of
-namespaces do not count, nor whether a dot or an underscore joins the parts: `inspireId_localId` is also `ad:inspireId.localId`.
+those that stand for columns (:mod:`ldt.harmonise.stand_ins`).
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +22,7 @@ import pyarrow as pa
 from ldt.errors import RecipeError
 from ldt.harmonise.functions import FUNCTIONS
 from ldt.harmonise.recipe import Unpivot
+from ldt.harmonise.stand_ins import StandIn, StandInError, resolve, stand_in
 from ldt.harmonise.unpivot import elements
 from ldt.sources.source import ROW
 
@@ -34,9 +32,6 @@ INDEX = "_index"
 #: Memory that the expressions of one mapper may take.
 MEMORY_LIMIT = "1GB"
 
-_HELPER = "any_of"
-#: A prefix of a namespace at the beginning of a name, or of a part of it.
-_PREFIX = re.compile(r"(?:(?<=_)|^)[a-z][a-z0-9-]*:")
 _BATCH = "batch"
 
 #: Kinds of expression, in DuckDB's own words, that can reach beyond the row at hand, with what a user calls them.
@@ -68,12 +63,12 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class _Expression:
-    """An expression that was parsed: its text (UTF-8), the columns it names, and where it calls the helper."""
+    """An expression that was parsed: its text (UTF-8), the columns it names, and the calls in it that stand for columns."""
 
     name: str
     sql: bytes
     refers: frozenset[str]
-    helpers: tuple[tuple[int, int, tuple[str, ...]], ...]
+    calls: frozenset[StandIn]
 
 
 @dataclass(slots=True)
@@ -180,12 +175,11 @@ class Mapper:
         return self._latest
 
     def _resolve(self, schema: pa.Schema) -> _Binding:
-        """Resolve the helper and check each expression, alone, against the columns of a schema."""
+        """Resolve what stands for columns and check each expression, alone, against the columns of a schema."""
         known = {name.lower(): name for name in schema.names}
-        called = {**_folded(schema.names), **known}
         binding = _Binding([], [])
         for expression in self._expressions:
-            sql, chosen = _resolve_helpers(expression, called)
+            sql, chosen = resolve(self._connection, expression.sql, expression.calls, schema)
             refers = {r.lower() for r in expression.refers} | {c.lower() for c in chosen}
             binding.uses[expression.name] = tuple(c for low, c in known.items() if low in refers)
             binding.sql.append(sql)
@@ -261,7 +255,7 @@ def _parse(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> _Expre
     if len(nodes) != 1 or not _is_plain(nodes[0]):
         raise _wrong(name, sql, "it is more than one expression, or none")
     refers: set[str] = set()
-    helpers = []
+    calls = set()
     for part in _walk(nodes[0]["select_list"]):
         kind = part.get("class")
         if kind in _REFUSED:
@@ -270,11 +264,15 @@ def _parse(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> _Expre
             )
         if kind == "COLUMN_REF":
             refers.add(part["column_names"][0])
-        elif kind == "FUNCTION" and part["function_name"].lower() == _HELPER:
-            start = part["query_location"] - len(prefix)
-            helpers.append((start, start + part["query_location_length"], _helper_names(name, sql, part)))
-    # Of `CASE x WHEN …` the parser gives x once for each WHEN: the same call at the same place.
-    return _Expression(name, sql.encode(), frozenset(refers), tuple(sorted(set(helpers))))
+        elif kind == "FUNCTION":
+            try:
+                call = stand_in(connection, part, len(prefix))
+            except StandInError as e:
+                raise _wrong(name, sql, str(e), e.remedy) from e
+            if call is not None:
+                calls.add(call)
+    # A set: of `CASE x WHEN …` the parser gives x once for each WHEN, the same call at the same place.
+    return _Expression(name, sql.encode(), frozenset(refers), frozenset(calls))
 
 
 def _is_plain(node: dict[str, Any]) -> bool:
@@ -300,46 +298,6 @@ def _walk(tree: Any) -> Iterator[dict[str, Any]]:
             stack.extend(part.values())
         elif isinstance(part, list):
             stack.extend(part)
-
-
-def _helper_names(name: str, sql: str, call: dict[str, Any]) -> tuple[str, ...]:
-    names = []
-    for argument in call["arguments"]:
-        literal = argument["expression"].get("literal", {})
-        if literal.get("kind") != "STRING":
-            raise _wrong(
-                name,
-                sql,
-                f"{_HELPER} takes names of columns as texts",
-                remedy=f"write {_HELPER}('CODE_18', 'CODE_12')",
-            )
-        names.append(literal["text"])
-    if not names:
-        raise _wrong(name, sql, f"{_HELPER} needs at least one name of a column")
-    return tuple(names)
-
-
-def _resolve_helpers(expression: _Expression, known: dict[str, str]) -> tuple[str, list[str]]:
-    """Put the first column that there is, or null, in the place of each call of the helper."""
-    sql, chosen = expression.sql, []
-    for start, end, names in reversed(expression.helpers):
-        called = (form for name in names for form in (name.lower(), _fold(name)))
-        column = next((known[form] for form in called if form in known), None)
-        if column is not None:
-            chosen.append(column)
-        put = "NULL::VARCHAR" if column is None else '"' + column.replace('"', '""') + '"'
-        sql = sql[:start] + put.encode() + sql[end:]
-    return sql.decode(), chosen
-
-
-def _folded(names: Iterable[str]) -> dict[str, str]:
-    """Return the columns by what the helper may call them; of those that it would call the same the first."""
-    return {_fold(name): name for name in reversed(list(names))}
-
-
-def _fold(name: str) -> str:
-    """Return a name without case, prefixes and dots."""
-    return _PREFIX.sub("", name.lower().replace(".", "_"))
 
 
 def _wrong(name: str, sql: str, why: str, remedy: str | None = None) -> RecipeError:

@@ -49,6 +49,11 @@ FUNCTIONS = (
         "CREATE MACRO code_values(hrefs, texts) AS nullif(list_transform(coalesce(nullif(hrefs, []), texts),"
         " lambda c: code_value(c)), [])"
     ),
+    # A year of four digits, or of two as POSIX reads `%y` (69 to 99 are of the 20th century); none for any other text.
+    (
+        "CREATE MACRO full_year(digits) AS CASE WHEN regexp_full_match(digits, '[0-9]{4}') THEN digits::INTEGER"
+        " WHEN regexp_full_match(digits, '[0-9]{2}') THEN digits::INTEGER + CASE WHEN digits >= '69' THEN 1900 ELSE 2000 END END"
+    ),
     # A list without its empty texts; none where nothing is left.
     "CREATE MACRO given(texts) AS nullif(list_filter(texts, lambda t: trim(t) <> ''), [])",
     # A text that is no JSON document; none where it is empty.
