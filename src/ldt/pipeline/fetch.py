@@ -110,7 +110,10 @@ def sources_of(
 def service_of(recipe: Recipe, address: str | None, client: Client, layer: str | None = None) -> Service:
     """Return the service to ask: the recipe's own, perhaps at another address, or the one that an address speaks.
 
+    The environment's values are in it: recipe and address are the user's own words, and nothing that comes later is.
+
     Raises:
+        RecipeError: a variable that is not set.
         ServiceError: an address does not answer.
     """
     own = recipe.source.service
@@ -120,8 +123,8 @@ def service_of(recipe: Recipe, address: str | None, client: Client, layer: str |
     elif own is not None:
         service = own.model_copy(update={"url": address})
     else:
-        service = Service(protocol=recognise(address, client), url=address)
-    return service.model_copy(update={"layer": layer}) if layer else service
+        service = Service(protocol=recognise(client.filled_address(address), client), url=address)
+    return client.filled(service.model_copy(update={"layer": layer}) if layer else service)
 
 
 def _box(url: str, twin: str) -> tuple[float, float, float, float] | None:

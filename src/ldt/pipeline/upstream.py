@@ -6,12 +6,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from ldt.errors import ServiceError
+from ldt.errors import RecipeError, ServiceError
 from ldt.harmonise.recipe import Recipe, load_recipe, recipe_names
 from ldt.pipeline.fetch import cache_folder
 from ldt.sources.services.http import Client
@@ -97,7 +98,10 @@ def _what(upstream: Upstream) -> tuple[str, str, str | None]:
 def _probe(upstream: Upstream, recipe: Recipe, client: Client) -> Probe:
     service = recipe.source.service
     if service:
-        return protocol(service.protocol).probe(service, client)
+        try:
+            return protocol(service.protocol).probe(client.filled(service), client)
+        except RecipeError as e:  # a variable that is not set
+            return Probe("refused", e.message, None, None, datetime.now(UTC), 0.0)
 
     def page() -> Learnt:
         seen = client.look(upstream.address)

@@ -80,7 +80,7 @@ def pages(
     client: Client, answer: Callable[[Asked], Reply], query: Query = JULY, **parameters: str
 ) -> list[Page]:
     with serving(answer) as server:
-        return list(CDS.pages(service(server.url, **parameters), query, client))
+        return list(CDS.pages(client.filled(service(server.url, **parameters)), query, client))
 
 
 def test_queued_running_successful(client: Client, caplog: pytest.LogCaptureFixture) -> None:

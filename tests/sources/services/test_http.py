@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import httpx2
 import pytest
@@ -17,6 +17,7 @@ from ldt.errors import RecipeError, ServiceError
 from ldt.settings import settings
 from ldt.sources.services.cache import Cache
 from ldt.sources.services.http import USER_AGENT, Client
+from ldt.sources.services.service import Service
 
 BODY = bytes(range(256)) * 40
 
@@ -189,9 +190,16 @@ def test_credentials_are_in_the_request_and_in_nothing_else(
     replies = iter([Reply(BODY), Reply("<title>s3cr t/+é is wrong</title>", status=400)])
     with serving(lambda _: next(replies)) as server, Client(tmp_path / "c", rate=1000) as client:
         address = server.url.replace("http://", "http://me:hidden@") + "/f?token=abcdef"
-        answer = client.get(address, params={"k": "${CITY_KEY}"}, headers={"X-Api-Key": "${CITY_KEY}"})
+        said = Service(
+            protocol="http",
+            url=address,
+            parameters={"k": "${CITY_KEY}"},
+            headers={"X-Api-Key": "${CITY_KEY}"},
+        )
+        service = client.filled(said)
+        answer = client.get(service.url, params=service.parameters, headers=service.headers)
         with pytest.raises(ServiceError) as error:
-            client.get(address, params={"k": "${CITY_KEY}", "again": 1})
+            client.get(service.url, params={**service.parameters, "again": 1})
     assert server.asked[0].query["k"] == "s3cr t/+é"
     assert server.asked[0].query["token"] == "abcdef"
     kept = b"".join(p.read_bytes() for p in (tmp_path / "c" / "requests").iterdir())
@@ -200,9 +208,41 @@ def test_credentials_are_in_the_request_and_in_nothing_else(
     assert answer.url.endswith("/f?token=***&k=${CITY_KEY}")
 
 
-def test_a_missing_variable_is_named(client: Client) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"headers": {"Authorization": "Bearer ${LDT_NO_SUCH_KEY}"}},
+        {"parameters": {"key": "${LDT_NO_SUCH_KEY}"}},
+        {"url": "https://example.org/?key=${LDT_NO_SUCH_KEY}"},
+        {"layer": "${LDT_NO_SUCH_KEY}"},
+    ],
+    ids=str,
+)
+def test_a_missing_variable_is_named(client: Client, said: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match="environment variable LDT_NO_SUCH_KEY"):
-        client.get("https://example.org/", headers={"Authorization": "Bearer ${LDT_NO_SUCH_KEY}"})
+        client.filled(Service(protocol="http", **{"url": "https://example.org/", **said}))
+
+
+def test_a_key_in_an_address_is_encoded_and_an_address_of_its_own_is_not(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITY_KEY", "a+b&c=d")
+    monkeypatch.setenv("CITY_URL", "https://example.org/wfs")
+    assert (
+        client.filled_address("${CITY_URL}/x?key=${CITY_KEY}")
+        == "https://example.org/wfs/x?key=a%2Bb%26c%3Dd"
+    )
+
+
+def test_a_new_key_finds_what_the_old_one_was_answered(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Service(protocol="http", url="http://x", parameters={"k": "${CITY_KEY}"})
+    with serving(lambda _: Reply(BODY)) as server:
+        for key, cached in (("old1", False), ("new2", True)):
+            monkeypatch.setenv("CITY_KEY", key)
+            assert client.get(server.url, params=client.filled(said).parameters).cached is cached
+    assert [a.query["k"] for a in server.asked] == ["old1", "new2"]
 
 
 def test_a_redirect_to_another_host_takes_no_credentials_along(
@@ -215,6 +255,7 @@ def test_a_redirect_to_another_host_takes_no_credentials_along(
         "X-Other": "a ${CITY_KEY}",
         "Accept": "text/csv",
     }
+    headers = client.filled(Service(protocol="http", url="http://x", headers=headers)).headers
     with serving(lambda _: Reply(b"there")) as other:
         moved = Reply(status=302, headers={"Location": f"{other.url}/file?signature=xyz"})
         with serving(

@@ -22,7 +22,7 @@ TREES = 100
 
 def fetch(client: Client, name: str, url: str, query: Query | None = None, **said: Any) -> list[Page]:
     service = Service(protocol=name, url=url, **{"page_size": 30, **said})
-    return list(protocol(name).pages(service, query or Query(), client))
+    return list(protocol(name).pages(client.filled(service), query or Query(), client))
 
 
 def found(pages: list[Page], path: str, key: Callable[[Any], Any]) -> list[Any]:

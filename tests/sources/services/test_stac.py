@@ -88,7 +88,7 @@ class Catalogue:
 
 
 def pages(client: Client, url: str, query: Query | None = None, **service: Any) -> list[Page]:
-    made = Service(protocol="stac", url=url, **service)
+    made = client.filled(Service(protocol="stac", url=url, **service))
     return list(STAC.pages(made, query or Query(reader="raster"), client))
 
 

@@ -23,7 +23,7 @@ GML = "{http://www.opengis.net/gml/3.2}id"
 
 def fetch(client: Client, server: Server, query: Query | None = None, **said: Any) -> list[Page]:
     service = Service(protocol="wfs", url=f"{server.url}/wfs", **{"layer": "t:Tree", "page_size": 30, **said})
-    return list(protocol("wfs").pages(service, query or Query(), client))
+    return list(protocol("wfs").pages(client.filled(service), query or Query(), client))
 
 
 def ids(pages: list[Page]) -> list[int]:

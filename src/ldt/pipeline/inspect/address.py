@@ -25,7 +25,7 @@ def inspect_address(url: str) -> dict[str, Any]:
         SourceError: a file that cannot be read.
     """
     with Client(cache_folder()) as client:
-        url = rooted(url, client)
+        url = rooted(client.filled_address(url), client)
         found = recognise(url, client)
         if found == "http":
             service = Service(protocol="http", url=url)

@@ -198,7 +198,7 @@ def request_key(
     headers: Mapping[str, str],
     body: bytes | None,
 ) -> str:
-    """Return the key of a request, from its parts before credentials are filled in."""
+    """Return the key of a request, from its parts with credentials by name."""
     parts = [method, url, sorted((k, str(v)) for k, v in params.items()), sorted(headers.items())]
     return hashlib.sha256(orjson.dumps(parts) + (body or b"")).hexdigest()
 

@@ -23,7 +23,6 @@ from ldt.sources.services.http import Answer, Client
 from ldt.sources.services.paging import same_origin
 from ldt.sources.services.probing import Learnt, probed
 from ldt.sources.services.service import Page, Probe, Query, Service
-from ldt.sources.services.stac_items import theirs
 
 _POSTED = {"Accept": "application/json", "Content-Type": "application/json"}
 _DONE, _FAILED = frozenset({"successful"}), frozenset({"failed", "rejected", "dismissed"})
@@ -147,7 +146,6 @@ def _result(service: Service, client: Client, results: Mapping[str, Any]) -> Pag
     href = asset.get("href")
     if not isinstance(href, str) or urlsplit(href).scheme not in {"http", "https"}:
         raise ServiceError("the result has no address", where=client.shown(service.url))
-    href = theirs(service.url, href)
     suffix = suffix_of(href) or suffix_for(str(asset.get("type") or "")) or ".bin"
     own = service.headers if same_origin(service.url, href) else {}
     answer = client.get(href, headers=own, suffix=suffix)

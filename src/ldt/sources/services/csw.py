@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from lxml import etree
@@ -92,8 +93,9 @@ def _collect(address: str, params: dict[str, str | int], service: Service, clien
         answer = _get(address, {**params, **window}, service, client)
         results = _results(answer)
         records = [r for r in results if isinstance(r.tag, str)]
-        new = got.add(answer, (_id(r) for r in records))
-        following = int(results.get("nextRecord") or 0)
+        new = got.add(answer, (_id(r) for r in records), partial(_content, records))
+        told = results.get("nextRecord", "")
+        following = int(told) if told.isdigit() else 0
         matched = _number(results, "Matched")
         if not records or not following or (matched is not None and following > matched):
             return got
@@ -121,6 +123,10 @@ def _results(answer: Answer) -> Any:
 def _number(results: Any, what: str) -> int | None:
     found = results.get(f"numberOfRecords{what}", "")
     return int(found) if found.isdigit() else None
+
+
+def _content(records: list[Any]) -> bytes:
+    return b"".join(etree.tostring(r, method="c14n") for r in records)
 
 
 def _id(record: Any) -> str | None:

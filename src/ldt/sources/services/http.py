@@ -26,8 +26,9 @@ from ldt import __version__
 from ldt.errors import DiskFull, ServiceError
 from ldt.settings import settings
 from ldt.sources.services.cache import Cache, Kept, Part, request_key
-from ldt.sources.services.credentials import Hidden, LogFilter
+from ldt.sources.services.credentials import Hidden, LogFilter, inert
 from ldt.sources.services.said import said
+from ldt.sources.services.service import Service
 
 USER_AGENT = f"ldt/{__version__} (local digital twin; reads open environmental data)"
 
@@ -49,7 +50,8 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 class Answer:
     """One answer, its bytes in a file. `cached` says that the service confirmed the bytes that were already there.
 
-    `headers` are those that paging needs, by lower-case name: links and counts.
+    `headers` are those that paging needs, by lower-case name: links and counts. `url` is for people, without credentials; `base` is
+    what links in the answer are relative to.
     """
 
     path: Path
@@ -59,7 +61,8 @@ class Answer:
     digest: str
     fetched: datetime
     cached: bool
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    base: str = field(default="", repr=False)
 
     def content(self) -> bytes:
         """Return the bytes, for answers that are small."""
@@ -157,14 +160,13 @@ class Client:
         """Return the answer to a GET, or to a POST where there is a body.
 
         Args:
-            url: address; `${NAME}` in it, in parameters and in headers stands for an environment variable.
+            url: address; nothing in it is filled in any more, see :meth:`filled`.
             params: added to the query of the address.
             headers: added to the client's own.
             body: what is posted.
             suffix: suffix of the file that the answer goes into, for the reader.
 
         Raises:
-            RecipeError: a variable that is not set.
             ServiceError: no answer after all retries, or a status of 400 and above; names the address without credentials.
                 `extra` has `answered` (the status) where there was one.
             DiskFull: no room for the answer.
@@ -195,7 +197,6 @@ class Client:
         """Return what an address answers to HEAD, or to GET where it does not know HEAD; keeps nothing and asks once.
 
         Raises:
-            RecipeError: a variable that is not set.
             ServiceError: no answer.
         """
         asked = self._asked(url, params or {}, headers or {}, None, "")
@@ -206,9 +207,29 @@ class Client:
         except _PassingError as e:
             raise e.error from None
 
+    def filled(self, service: Service) -> Service:
+        """Return a service of a recipe with the environment's values in place of `${NAME}`. Nothing else is ever filled.
+
+        Raises:
+            RecipeError: a variable that is not set.
+        """
+        return self._hidden.filled(service)
+
+    def filled_address(self, url: str) -> str:
+        """Return an address that a user has written, likewise.
+
+        Raises:
+            RecipeError: a variable that is not set.
+        """
+        return self._hidden.fill_address(url)
+
     def shown(self, text: str) -> str:
         """Return a text, mostly an address, without credentials."""
         return self._hidden.hide(text)
+
+    def secret(self, text: str) -> bool:
+        """Whether something of a text came from the environment."""
+        return self._hidden.holds(text)
 
     def _asked(
         self,
@@ -219,12 +240,10 @@ class Client:
         suffix: str,
     ) -> _Asked:
         method = "GET" if body is None else "POST"
-        fill = self._hidden.fill
         try:
-            address = httpx2.URL(fill(url.strip()))
+            address = httpx2.URL(url.strip())
             if params:
-                filled = {name: fill(v) if isinstance(v, str) else v for name, v in params.items()}
-                address = address.copy_merge_params(filled)
+                address = address.copy_merge_params(params)
         except (httpx2.InvalidURL, ValueError) as e:
             raise ServiceError(f"cannot be an address: {self.shown(str(e))}", where=self.shown(url)) from None
         if address.scheme not in {"http", "https"} or not address.host:
@@ -233,8 +252,16 @@ class Client:
                 where=self.shown(url),
                 remedy="give one with https:// or http://",
             )
-        key = request_key(method, url, params, headers, body)
-        return _Asked(method, address, {n: fill(v) for n, v in headers.items()}, body, key, suffix)
+        # By name, so that a new key of the same user finds what the old one was answered.
+        name = self._hidden.name
+        key = request_key(
+            method,
+            name(url),
+            {n: name(str(v)) for n, v in params.items()},
+            {n: name(v) for n, v in headers.items()},
+            body,
+        )
+        return _Asked(method, address, dict(headers), body, key, suffix)
 
     def _patiently(self, asked: _Asked, known: Kept | None) -> Answer:
         retries = stamina.retry_context(
@@ -278,12 +305,16 @@ class Client:
                     raise self._refusal(response)
                 self._receive(response, asked, part, resumes)
                 answer = {
-                    "url": self.shown(str(response.url)),
+                    "url": self.shown(inert(str(response.url))),
                     "status": response.status_code,
                     "content_type": response.headers.get("Content-Type", ""),
                     "etag": response.headers.get("ETag") or (part.validator if resumes else None),
                     "last_modified": response.headers.get("Last-Modified"),
-                    "headers": {n: self.shown(v) for n in _KEPT_HEADERS if (v := response.headers.get(n))},
+                    "headers": {
+                        n: self._hidden.name(inert(v))
+                        for n in _KEPT_HEADERS
+                        if (v := response.headers.get(n))
+                    },
                 }
                 kept = self._cache.keep(asked.key, part, asked.suffix, answer)
             same = known is not None and (known.digest, known.suffix) == (kept.digest, kept.suffix)
@@ -445,7 +476,8 @@ class Client:
             kept.digest,
             fetched,
             cached,
-            kept.headers,
+            {name: self._hidden.fill(value) for name, value in kept.headers.items()},
+            self._hidden.fill(kept.url),
         )
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
+
+import orjson
 
 from ldt.errors import ServiceError, ServiceZero
 from ldt.sources.services.documents import header_link, json_value
@@ -127,7 +130,7 @@ def _collect(address: str, params: dict[str, str | int], service: Service, clien
     read = 0
     while True:
         entities = _entities(answer)
-        new = got.add(answer, (_id(e) for e in entities))
+        new = got.add(answer, (_id(e) for e in entities), partial(orjson.dumps, entities))
         read += len(entities)
         if not entities or not new:
             return got

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import orjson
 
 from ldt.errors import ServiceError, ServiceZero
 from ldt.sources.services.documents import json_object, linked, listed
@@ -71,7 +74,7 @@ def collections(service: Service, client: Client) -> tuple[list[dict[str, Any]],
     else:
         landing = _get(base, params, service, client)
         link = linked(json_object(landing), "data", "json")
-        address = urljoin(landing.url, link) if link else f"{base.rstrip('/')}/collections"
+        address = urljoin(landing.base, link) if link else f"{base.rstrip('/')}/collections"
     answer = _get(address, {} if "?" in address else params, service, client)
     found = listed(json_object(answer), "collections", answer)
     return [c for c in found if isinstance(c, dict)], answer
@@ -96,7 +99,7 @@ def _items(service: Service, client: Client) -> tuple[str, dict[str, str | int]]
     if link is None:
         return f"{plain.removesuffix('/collections')}/collections/{chosen['id']}/items", params
     # What the link says beyond the path is a format or the like, which we ask for in our own way.
-    return urlunsplit(urlsplit(urljoin(answer.url, link))._replace(query="")), params
+    return urlunsplit(urlsplit(urljoin(answer.base, link))._replace(query="")), params
 
 
 def _no_layer(problem: str, names: list[str], answer: Answer) -> ServiceError:
@@ -129,14 +132,14 @@ def _collect(address: str, params: dict[str, str | int], service: Service, clien
     while True:
         document = json_object(answer)
         features = listed(document, "features", answer)
-        new = got.add(answer, (_id(f) for f in features))
+        new = got.add(answer, (_id(f) for f in features), partial(orjson.dumps, features))
         if features and not new:
             return got  # nothing but what came before, whatever its link says
         empty = 0 if features else empty + 1
         link = linked(document, "next", "geo+json")
         if link is None or empty > _EMPTY_PAGES:
             return got
-        if (following := urljoin(answer.url, link)) in seen:
+        if (following := urljoin(answer.base, link)) in seen:
             raise ServiceError(
                 "its pages lead in a circle", where=client.shown(following), answered=answer.status
             )

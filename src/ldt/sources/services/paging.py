@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urljoin, urlsplit, urlunsplit
@@ -12,6 +13,8 @@ from ldt.sources.services.service import Page, Service
 
 #: How often all pages are fetched while the data change under our hands.
 _ROUNDS = 2
+#: Pages of one round; a service that gives more does not come to an end.
+_MOST_PAGES = 100_000
 
 
 class PagingError(ServiceError):
@@ -26,16 +29,36 @@ class Collected:
     count: int = 0
     repeated: int = 0
     _ids: set[str] = field(default_factory=set)
+    _contents: set[str] = field(default_factory=set)
 
-    def add(self, answer: Answer, ids: Iterable[str | None]) -> int:
-        """Take a page; return how many of its records are new. A record without an identifier counts as new."""
-        records = new = 0
+    def add(
+        self, answer: Answer, ids: Iterable[str | None], content: Callable[[], bytes] | None = None
+    ) -> int:
+        """Take a page; return how many of its records are new. A record without an identifier counts as new.
+
+        Args:
+            answer: the page.
+            ids: of its records.
+            content: gives what tells it from other pages, where no record has an identifier: the records without what is of the moment.
+
+        Raises:
+            PagingError: it came before, or there is no end of pages.
+        """
+        records = new = known = 0
         for one in ids:
             records += 1
+            known += one is not None
             if one is None or one not in self._ids:
                 new += 1
                 if one is not None:
                     self._ids.add(one)
+        if records and not known and content is not None:
+            digest = hashlib.sha256(content()).hexdigest()
+            if digest in self._contents:
+                raise PagingError("gives the same page again and again", where=answer.url)
+            self._contents.add(digest)
+        if len(self.pages) >= _MOST_PAGES:
+            raise PagingError(f"gives more than {_MOST_PAGES:,} pages, and no end of them", where=answer.url)
         self.count += new
         self.repeated += records - new
         self.pages.append(as_page(answer, records))
@@ -94,14 +117,14 @@ def follow(
         headers: what is sent beside, to any host.
         suffix: of the file.
     """
-    address = urljoin(answer.url, link)
+    address = urljoin(answer.base, link)
     if not same_origin(service.url, address):
         return client.get(address, headers=headers, suffix=suffix)
     user, at, _ = urlsplit(service.url).netloc.rpartition("@")
     parts = urlsplit(address)
     address = urlunsplit(parts._replace(netloc=f"{user}{at}{parts.netloc.rpartition('@')[2]}"))
     given = {name for name, _ in parse_qsl(urlsplit(address).query, keep_blank_values=True)}
-    keys = {n: v for n, v in service.parameters.items() if "${" in v and n not in given}
+    keys = {n: v for n, v in service.parameters.items() if client.secret(v) and n not in given}
     return client.get(address, params=keys, headers={**headers, **service.headers}, suffix=suffix)
 
 

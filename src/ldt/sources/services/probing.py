@@ -44,5 +44,5 @@ def _learnt(ask: Callable[[], Learnt]) -> Learnt:
         status = e.extra.get("answered")
         state: State = "unreachable" if status is None else "refused" if status in {401, 403} else "failed"
         return Learnt(e.message, status, state=state)
-    except LdtError as e:  # a variable that is not set
+    except LdtError as e:  # what the recipe asks for cannot be asked
         return Learnt(e.message, None, state="refused")

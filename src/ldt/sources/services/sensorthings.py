@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin
+
+import orjson
 
 from ldt.errors import ServiceError, ServiceZero
 from ldt.sources.services.documents import json_object, listed
@@ -137,11 +140,11 @@ def _collect(address: str, params: dict[str, str | int], service: Service, clien
     while True:
         document = json_object(answer)
         entities = listed(document, "value", answer)
-        new = got.add(answer, (_id(e) for e in entities))
+        new = got.add(answer, (_id(e) for e in entities), partial(orjson.dumps, entities))
         link = document.get("@iot.nextLink") or document.get("@nextLink")
         if not isinstance(link, str) or not new:
             return got
-        if (following := urljoin(answer.url, link)) in seen:
+        if (following := urljoin(answer.base, link)) in seen:
             raise ServiceError(
                 "its pages lead in a circle", where=client.shown(following), answered=answer.status
             )

@@ -116,6 +116,11 @@ class ServiceProtocol(Protocol):
     def pages(self, service: Service, query: Query, client: Client) -> Iterator[Page]:
         """Yield every page, in an order that loses and doubles nothing; compares the sum with the service's own count.
 
+        Args:
+            service: with the environment's values in it (`client.filled`).
+            query: what of it is wanted.
+            client: asks.
+
         Raises:
             ServiceError: no answer, an error instead of one, or fewer records than the service counts.
             ServiceZero: the service answers that it has nothing, for anything.

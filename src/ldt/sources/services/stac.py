@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urljoin
 
 import orjson
 
@@ -20,7 +21,7 @@ from ldt.sources.services.http import Answer, Client
 from ldt.sources.services.paging import PagingError, same_origin
 from ldt.sources.services.probing import Learnt, probed
 from ldt.sources.services.service import Page, Probe, Query, Service
-from ldt.sources.services.stac_items import Asset, assets, check, key_of, theirs, wanted
+from ldt.sources.services.stac_items import Asset, assets, check, key_of, wanted
 
 _OURS = frozenset({"assets", "cloud_cover", "max_items"})
 #: Items asked for at a time, and taken in all, unless the recipe says otherwise.
@@ -62,7 +63,7 @@ class Stac:
 
         def ask() -> Learnt:
             answer, document = _document(service, client, service.url)
-            search = _search(document, answer.url)
+            search = _search(document, answer.base)
             if search is None:
                 title = document.get("title") or document.get("id") or "a document"
                 return Learnt(f"{document.get('type', 'STAC')} {title}", answer.status)
@@ -95,13 +96,13 @@ def _items(service: Service, query: Query, client: Client) -> Iterator[tuple[str
     """Yield (address, item) of what is at the service's address."""
     answer, document = _document(service, client, service.url)
     if document.get("type") == "Feature":
-        yield _own_address(document, answer.url), document
+        yield _own_address(document, answer.base), document
     elif document.get("type") == "FeatureCollection":
         yield from _paged(service, client, answer, document, {})
-    elif (search := _search(document, answer.url)) is not None:
+    elif (search := _search(document, answer.base)) is not None:
         yield from _searched(service, query, client, search)
     elif document.get("type") in {"Catalog", "Collection"} or "stac_version" in document:
-        yield from _walked(service, client, answer.url, document)
+        yield from _walked(service, client, answer.base, document)
     else:
         raise ServiceError(
             "answers with no STAC document", where=answer.url, remedy="correct `url` of the recipe's service"
@@ -117,7 +118,7 @@ def _search(document: Document, base: str) -> tuple[str, bool] | None:
     if not links:
         return None
     posted = [x for x in links if str(x.get("method", "GET")).upper() == "POST"]
-    return theirs(base, str((posted or links)[0]["href"])), bool(posted)
+    return urljoin(base, str((posted or links)[0]["href"])), bool(posted)
 
 
 def _collections(service: Service) -> dict[str, Any]:
@@ -179,11 +180,11 @@ def _paged(
                     remedy="ask for smaller pages (`page_size`), or tell the operator of the service",
                 )
             seen.add(key)
-            yield _own_address(item, answer.url), item
+            yield _own_address(item, answer.base), item
         following = next((x for x in document.get("links") or [] if x.get("rel") == "next"), None)
         if following is None or not features:
             break
-        address = theirs(answer.url, str(following["href"]))
+        address = urljoin(answer.base, str(following["href"]))
         if str(following.get("method", "GET")).upper() == "POST":
             more = following.get("body") or {}
             body = {**body, **more} if following.get("merge") else more
@@ -206,7 +207,7 @@ def _matched(document: Document) -> int | None:
 
 def _own_address(item: Document, fallback: str) -> str:
     own = next((x.get("href") for x in item.get("links") or [] if x.get("rel") == "self"), None)
-    return theirs(fallback, str(own)) if own else fallback
+    return urljoin(fallback, str(own)) if own else fallback
 
 
 # A static catalogue -------------------------------------------------------------------------------------------
@@ -226,7 +227,7 @@ def _walked(
             continue
         links = [x for x in found.get("links") or [] if x.get("rel") in {"item", "child"} and x.get("href")]
         for link in reversed(links):
-            target = theirs(base, str(link["href"]))
+            target = urljoin(base, str(link["href"]))
             if target in seen:
                 continue
             seen.add(target)
@@ -237,7 +238,7 @@ def _walked(
                     remedy="give the address of one of its collections",
                 )
             answer, child = _document(service, client, target)
-            waiting.append((answer.url, child))
+            waiting.append((answer.base, child))
 
 
 def _document(
@@ -275,17 +276,17 @@ def _delivered(service: Service, client: Client, address: str, item: Document) -
             remedy="order it on the operator's page",
         )
     answer, order = _document(
-        service, client, theirs(address, str(link["href"])), orjson.dumps(link.get("body") or {})
+        service, client, urljoin(address, str(link["href"])), orjson.dumps(link.get("body") or {})
     )
-    where = _own_address(order, answer.url)
-    last = [(answer.url, order)]
+    where = _own_address(order, answer.base)
+    last = [(answer.base, order)]
 
     def ask() -> Document:
         if len(last) > 1 or not _state(order):
             found, document = _document(service, client, where)
         else:  # the answer to the order tells its state already
             found, document = answer, order
-        last.append((found.url, document))
+        last.append((found.base, document))
         return document
 
     jobs.wait(

@@ -141,7 +141,7 @@ def _address(asset: Mapping[str, Any], base: str) -> str:
     alternates = (asset.get("alternate") or {}).values()
     given = [asset.get("href"), *(a.get("href") for a in alternates if isinstance(a, dict))]
     for href in filter(None, given):
-        address = theirs(base, str(href))
+        address = urljoin(base, str(href))
         if urlsplit(address).scheme in {"http", "https"}:
             return address
     kind = urlsplit(str(asset.get("href"))).scheme or "none"
@@ -174,11 +174,6 @@ def check(asset: Asset, size: int, digest: str, where: str) -> None:
         )
     if asset.sha256 is not None and asset.sha256.lower() != digest:
         raise ServiceError("came with another checksum than is stated", where=where, remedy="try again later")
-
-
-def theirs(base: str, href: str) -> str:
-    """Return an address that a service names, absolute. What looks like a variable in it is none: the environment is not theirs."""
-    return urljoin(base, href).replace("${", "$%7B")
 
 
 def key_of(item: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -243,7 +244,7 @@ def _collect(request: _Request, service: Service, client: Client) -> Collected:
         ids = list(identifiers(answer))
         if not ids and got.pages:
             return got
-        new = got.add(answer, ids)
+        new = got.add(answer, ids, partial(_content, answer))
         if new == 0 and len(got.pages) > 1:
             # The same page again: it does not know where to start. What it gave is judged by the count.
             got.drop_last()
@@ -306,6 +307,16 @@ def identifiers(answer: Answer) -> Iterator[str | None]:
     except (SourceError, orjson.JSONDecodeError, AttributeError) as e:
         text = e.message if isinstance(e, SourceError) else str(e)
         raise ServiceError(f"a page cannot be read: {text}", where=answer.url, answered=answer.status) from e
+
+
+def _content(answer: Answer) -> bytes:
+    """Return the features of a page without their identifiers, which may be new ones in every answer."""
+    if answer.path.suffix == ".geojson":
+        features = orjson.loads(answer.content())["features"]
+        return orjson.dumps([(f.get("properties"), f.get("geometry")) for f in features])
+    if answer.path.suffix == ".csv":
+        return answer.content()
+    return "\0".join("\0".join(f.itertext()) for f in Members(answer.path)).encode()
 
 
 def _gml_id(feature: Any) -> str | None:
