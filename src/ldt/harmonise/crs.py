@@ -93,6 +93,7 @@ class CrsJudgement:
         ballpark: whether it ignores the difference of the datums.
         better: an operation that would be more accurate, whose grid is not installed.
         because: the recipe's reason to override the source's declaration.
+        assumed: whether it is used for records that declare no CRS, as it is that of the source's others.
     """
 
     declared: DeclaredCrs
@@ -106,6 +107,7 @@ class CrsJudgement:
     better: str | None
     because: str | None
     transformer: Transformer | None = field(repr=False)
+    assumed: bool = False
 
     @property
     def swap(self) -> bool:
@@ -122,6 +124,12 @@ class CrsJudgement:
         # set_coordinates writes into its argument, which may be the caller's.
         moved: Geometries = shapely.set_coordinates(straight.copy(), np.column_stack([x, y]))
         return moved
+
+    def fits(self, geometries: Geometries) -> NDArray[np.bool_]:
+        """Return which geometries (as they stand in the source) lie in the CRS's area of use; false for None."""
+        crs = horizontal(CRS.from_json(self.declared.projjson))
+        boxes = _boxes(crs, shapely.bounds(geometries), self.found)
+        return _meets(boxes, _places(crs, None, None)[0][1])
 
     def entry(self) -> dict[str, Any]:
         """Return what is recorded with a version."""
@@ -307,11 +315,15 @@ def _places(crs: CRS, selection: BaseGeometry | None, country: str | None) -> li
     return places
 
 
-def _share(boxes: NDArray[np.float64], place: Box) -> float:
+def _meets(boxes: NDArray[np.float64], place: Box) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
-        meets = (boxes[:, 0] <= place.east) & (boxes[:, 2] >= place.west)
+        meets: NDArray[np.bool_] = (boxes[:, 0] <= place.east) & (boxes[:, 2] >= place.west)
         meets &= (boxes[:, 1] <= place.north) & (boxes[:, 3] >= place.south)
-    return float(meets.mean())
+    return meets
+
+
+def _share(boxes: NDArray[np.float64], place: Box) -> float:
+    return float(_meets(boxes, place).mean())
 
 
 def _decide(

@@ -4,11 +4,11 @@ What happens to a record is decided in this order, and the first decision stands
 
 1. `rejected: malformed`: the reader could not take it apart.
 2. `outside: not-selected`: the recipe's `where` is not true for it.
-3. `rejected`: its geometry cannot be used (`bad-cell`, `no-geometry`, `bad-geometry`, `impossible-coordinates`, `invalid-geometry`).
+3. `rejected`: its geometry cannot be used (`bad-cell`, `no-crs`, `no-geometry`, `bad-geometry`, `impossible-coordinates`, `invalid-geometry`).
 4. `outside: outside`: it does not intersect the twin's selection.
 5. `rejected`: `bad-value` (an expression failed), `missing-id`, `missing-value`, `naive-time`, `schema`, `unknown-code`.
 6. `duplicate`: its key was there before with equal content; `rejected: id-conflict`: with other content.
-7. `repaired`: `axis-order`, `invalid-geometry`. All else is accepted.
+7. `repaired`: `crs-of-the-others`, `axis-order`, `invalid-geometry`, `rounding`. All else is accepted.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from ldt.harmonise.feature_types import feature_type
 from ldt.harmonise.geometry import Bools, Checked, Problems, check
 from ldt.harmonise.recipe import Recipe
 from ldt.harmonise.times import instants
+from ldt.harmonise.undeclared import after_the_others, of_the_others
 from ldt.harmonise.vocabulary import finest_codes
 from ldt.model.feature import FEATURE_SCHEMA, encode_fid
 from ldt.model.outcome import Outcome, RecordOutcome
@@ -108,12 +109,12 @@ class FeatureHarmoniser:
         """Yield one chunk for each batch of one source.
 
         Raises:
-            CheckError: the source's CRS is unknown, impossible, or not where the data must lie.
+            CheckError: the source's CRS is unknown (nothing declares one), impossible, or not where the data must lie.
             RecipeError: an expression does not fit the source's columns.
         """
         self._source += 1
         judgements: dict[DeclaredCrs | None, CrsJudgement] = {}
-        for batch in batches:
+        for batch in after_the_others(batches, self._undeclared):
             yield self._chunk(batch, judgements)
 
     def _chunk(self, batch: Batch, judgements: dict[DeclaredCrs | None, CrsJudgement]) -> Chunk:
@@ -127,6 +128,16 @@ class FeatureHarmoniser:
         chunk = Chunk(features=features, crs=[j.entry() for c, j in judgements.items() if c not in met])
         self._tell(chunk, records, fate, kept)
         return chunk
+
+    def _undeclared(self, batch: Batch) -> bool:
+        """Whether a batch has geometries, and nothing says in which CRS: neither it nor the recipe."""
+        mapping, records = self._mapping, batch.records
+        told = batch.crs or self._recipe.source.crs or mapping.cell or mapping.geometry == "none"
+        return (
+            not told
+            and GEOMETRY in records.schema.names
+            and records.column(GEOMETRY).null_count < len(records)
+        )
 
     def _select(self, records: pa.RecordBatch, mapped: Mapped, fate: _Fate) -> None:
         """Put aside what the reader could not take apart and what the recipe does not want."""
@@ -166,8 +177,15 @@ class FeatureHarmoniser:
         self, batch: Batch, fate: _Fate, judgements: dict[DeclaredCrs | None, CrsJudgement]
     ) -> Checked:
         source = self._recipe.source
+        wkb = batch.records.column(GEOMETRY) if GEOMETRY in batch.records.schema.names else None
+        others = of_the_others(judgements.values()) if judgements and self._undeclared(batch) else None
+        if wkb is not None and isinstance(others, str):
+            fate.rejected.add(wkb.is_valid().to_numpy(zero_copy_only=False) & fate.alive, "no-crs", others)
+            fate.settle()
 
         def judged(geometries: Geometries) -> CrsJudgement:
+            if isinstance(others, CrsJudgement):
+                return others
             if batch.crs not in judgements:
                 declared = override(source.crs, batch.crs) if source.crs else batch.crs
                 judgements[batch.crs] = judge(
@@ -180,7 +198,6 @@ class FeatureHarmoniser:
                 )
             return judgements[batch.crs]
 
-        wkb = batch.records.column(GEOMETRY) if GEOMETRY in batch.records.schema.names else None
         if wkb is not None and not fate.alive.all():
             wkb = pc.if_else(pa.array(fate.alive), wkb, None)
         checked = check(wkb, len(fate.alive), self._mapping.geometry, judged, self._context.selection)

@@ -122,6 +122,9 @@ def _place(
     if not there.any():
         return geometries
     judgement = judge(geometries)
+    if judgement.assumed:
+        _assume(geometries, judgement, rejected, repaired)
+        there = ~shapely.is_missing(geometries)
     raw = geometries
     # What follows writes into the array; the source's coordinates are looked at again.
     geometries = judgement.to_lonlat(geometries).copy()
@@ -135,6 +138,21 @@ def _place(
     if judgement.repaired:
         repaired.add(there & ~off, "axis-order", f"axes exchanged: {judgement.reason}")
     return geometries
+
+
+def _assume(geometries: Geometries, judgement: CrsJudgement, rejected: Problems, repaired: Problems) -> None:
+    """Keep the geometries that fit the CRS that the others of their source declare."""
+    text = judgement.declared.text
+    there, fit = ~shapely.is_missing(geometries), judgement.fits(geometries)
+    rejected.add(
+        there & ~fit,
+        "no-crs",
+        lambda i: (
+            f"no CRS is declared, and coordinates around {_around(geometries[i])} do not fit that of the others, {text}"
+        ),
+    )
+    geometries[~fit] = None
+    repaired.add(fit, "crs-of-the-others", f"no CRS is declared: taken as {text}, which the others declare")
 
 
 def _not_numbers(coordinates: NDArray[np.float64]) -> Bools:
