@@ -132,11 +132,28 @@ def test_time_span_and_zone(
         ("1;2;3\n4;5;6\n7;8;9\n", "utf-8", Dialect("utf-8", ";", 0, False)),
         ("place;2010;2011\na;1;2\nb;3;4\n", "utf-8", Dialect("utf-8", ";", 0, True)),
         (";all;all\n;m;f\n2010;1;2\n2011;3;4\n2012;5;6\n", "utf-8", Dialect("utf-8", ";", 1, True)),
+        # A line break in quotes is no end of a row; a stray quote is no beginning of a text.
+        ('id;name\n1;"x\ny"\n2;z\n', "utf-8", Dialect("utf-8", ";", 0, True)),
+        ('"title\nof it"\n\na;b;c\n1;2;3\n4;5;6\n7;8;9\n', "utf-8", Dialect("utf-8", ";", 3, True)),
+        ('a,b\n1,5" pipe\n2,x\n3,y\n', "utf-8", Dialect("utf-8", ",", 0, True)),
+        # As many lines before and after the table as in it; Excel's first line.
+        ("# title\n# units\n#\na,b\n1,2\n3,4\n", "utf-8", Dialect("utf-8", ",", 3, True)),
+        ("sep=;\na;b\n1,5;2,5\n", "utf-8", Dialect("utf-8", ";", 1, True)),
     ],
 )  # fmt: skip
 def test_dialects(tmp_path: Path, text: str, encoding: str, expected: Dialect) -> None:
     (tmp_path / "a.csv").write_bytes(text.encode(encoding))
     assert judge_dialect(tmp_path / "a.csv") == expected
+
+
+def test_the_tab_parts_the_columns_of_a_tsv(tmp_path: Path) -> None:
+    """Eurostat's: the first column holds the codes of the other dimensions, with commas."""
+    text = "freq,unit,geo\\TIME\t2020 \t2021 \nA,NR,DE11\t12.5 b\t: \n"
+    for name, delimiter in (("a.tsv", "\t"), ("a.csv", ",")):
+        (tmp_path / name).write_text(text)
+        assert judge_dialect(tmp_path / name).delimiter == delimiter
+    (told,) = inspect(tmp_path / "a.tsv")["layers"]
+    assert list(told["columns"]) == ["freq,unit,geo\\TIME", "2020", "2021"]
 
 
 def test_swapped_geojson_in_europe_is_told_and_placed(tmp_path: Path) -> None:

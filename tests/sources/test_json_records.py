@@ -92,3 +92,46 @@ def test_real_hourly_values(real_data: Path, rows: Rows) -> None:
 def test_describe(tmp_path: Path) -> None:
     told = describe(write(tmp_path / "a.json", [{"a": 1}, {"a": 2}]))
     assert (told.reader, told.layers[0].count, told.layers[0].columns) == ("json", 2, {"a": "int64"})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"total_count": 2, "results": [{"a": 1}, {"a": 2}]},
+        {"data": [{"a": 1}, {"a": 2}], "meta": {"page": 1}},
+        {"version": 0.6, "generator": "x", "elements": [{"a": 1}, {"a": 2}]},
+        # CKAN: its fields are a list of objects as well.
+        {"success": True, "result": {"fields": [{"id": "a"}], "records": [{"a": 1}, {"a": 2}]}},
+        {"status": "ok", "stations": [{"a": 1}, {"a": 2}]},
+    ],
+)
+def test_the_list_that_an_answer_wraps(tmp_path: Path, rows: Rows, document: dict[str, Any]) -> None:
+    path = write(tmp_path / "a.json", document)
+    assert [r["a"] for r in rows("json", path)] == [1, 2]
+    assert describe(path).layers[0].count == 2
+    # Who asks for the entries gets them.
+    assert [r["key"] for r in rows("json", path, records="entries")] == list(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"2024-01-01": [{"v": 1}], "2024-01-02": [{"v": 2}]},
+        {"2024-01-01": [{"v": 1}]},
+        {"a": [{"v": 1}], "b": [{"v": 2}], "c": 3},
+        {"a": {"v": 1}, "b": {"v": 2}},
+        {"a": [1, 2], "b": [3, 4]},
+    ],
+)
+def test_an_object_of_entries_wraps_no_list(tmp_path: Path, rows: Rows, document: dict[str, Any]) -> None:
+    assert [r["key"] for r in rows("json", write(tmp_path / "a.json", document))] == list(document)
+
+
+def test_json_lines(tmp_path: Path, rows: Rows) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": 1}\n\n{"a": 2, "b": "x"}\n')
+    assert [(r["a"], r["b"]) for r in rows("json", path)] == [(1, None), (2, "x")]
+    assert describe(path).reader == "json"
+    path.write_text('{"a": 1}\n{"a": \n')
+    with pytest.raises(SourceError, match="not JSON"):
+        rows("json", path)

@@ -88,6 +88,17 @@ def test_folder_gives_its_data_files_in_order(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("note", ["README.txt", "Lies mich.txt", "LICENSE", "licence.html", "Leggimi.md"])
+def test_a_note_beside_data_is_none(tmp_path: Path, note: str) -> None:
+    (tmp_path / note).write_text("Of the data, and what to know of them")
+    with open_resources(tmp_path) as resources:
+        assert [r.name for r in resources] == [note]
+    for name in ("a.csv", "readme_stations.csv", "licences.csv"):
+        (tmp_path / name).write_text("a,b\n1,2\n")
+    with open_resources(tmp_path) as resources:
+        assert [r.name for r in resources] == ["a.csv", "licences.csv", "readme_stations.csv"]
+
+
 def test_rows_count_on_over_the_files_of_an_archive(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"b.csv": b"x\n3\n4;5\n", "a.csv": b"x\n1\n2\n"})
     got = [r for b in read("table", path, {"delimiter": ";"}) for r in b.records.to_pylist()]

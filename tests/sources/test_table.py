@@ -33,6 +33,13 @@ def test_every_column_is_text(tmp_path: Path, rows: Rows) -> None:
     assert {r["_malformed"] for r in got} == {None}
 
 
+@pytest.mark.parametrize("text", ["a,b", "a,b\n", "title\na,b"])
+def test_a_header_alone_is_a_table_without_rows(tmp_path: Path, rows: Rows, text: str) -> None:
+    path = write(tmp_path / "a.csv", text)
+    assert rows("table", path, skip=text.count("title")) == []
+    assert describe(write(tmp_path / "b.csv", "a,b")).layers[0].count == 0
+
+
 def test_the_mark_that_dos_ends_a_text_with_is_no_row(tmp_path: Path, rows: Rows) -> None:
     path = write(tmp_path / "a.csv", "a,b\r\n1,2\r\n\x1a")
     assert [(r["a"], r["_malformed"]) for r in rows("table", path)] == [("1", None)]

@@ -210,6 +210,41 @@ def test_wrong_encoding_is_told_and_repaired_by_the_option(tmp_path: Path, batch
     assert got[0].records.column("name")[0].as_py() == "Köln 0"
 
 
+def test_an_encoding_that_a_shapefile_does_not_state_is_judged_and_told(
+    tmp_path: Path, batches: Batches
+) -> None:
+    path = tmp_path / "a.shp"
+    frame().to_file(path, encoding="ISO-8859-1")
+    (tmp_path / "a.cpg").unlink()
+    table = bytearray((tmp_path / "a.dbf").read_bytes())
+    table[29] = 0  # no language driver
+    (tmp_path / "a.dbf").write_bytes(table)
+    assert batches("vector", path)[0].records.column("name")[0].as_py() == "Köln 0"
+    told = describe(path)
+    assert told.encoding == "CP1252"
+    assert "does not say how its texts are written" in told.problems[0]
+    # The same file in UTF-8 needs no guess; what a file states, or the option says, holds.
+    frame().to_file(tmp_path / "b.shp", encoding="UTF-8")
+    (tmp_path / "b.cpg").unlink()
+    assert describe(tmp_path / "b.shp").problems == []
+    assert batches("vector", path, encoding="CP1250")[0].records.column("name")[0].as_py() == "Köln 0"
+    table[29] = 0x64  # dBASE's CP852, where 0xF6 is the sign of division
+    (tmp_path / "a.dbf").write_bytes(table)
+    assert batches("vector", path)[0].records.column("name")[0].as_py() == "K÷ln 0"
+
+
+def test_values_of_several_kinds_are_valid_json(tmp_path: Path, batches: Batches) -> None:
+    """GDAL writes the texts among them as they are: `x` instead of `"x"`."""
+    values = [1, "x", {"k": "ä"}, None, 'say "y"', [1, "z"]]
+    point = {"type": "Point", "coordinates": [7, 51]}
+    features = [{"type": "Feature", "properties": {"a": v}, "geometry": point} for v in values]
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    (batch,) = batches("vector", path)
+    got = batch.records.column("a").to_pylist()
+    assert [v if v is None else json.loads(v) for v in got] == values
+
+
 def test_not_vector_data(tmp_path: Path, batches: Batches) -> None:
     for name in ("a.shp", "a.gpkg", "a.geojson"):
         (tmp_path / name).write_text("hello")

@@ -28,6 +28,10 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: Lines that one quoted text goes over, at most.
+_BROKEN_OVER = 20
+#: What Excel writes and reads as the first line.
+_SEP = re.compile(r"(?i)sep=(.)")
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
 _YEAR = re.compile(r"\s*(1[89]|20|21)\d\d\s*")
 
@@ -95,9 +99,12 @@ def judge_dialect(path: Path) -> Dialect:
     lines = text.splitlines()
     # The last one may be cut.
     lines = lines[:-1] if len(text) >= _LOOKED_AT // 2 and len(lines) > 1 else lines
-    lines = lines[:_LINES]
+    if lines and (said := _SEP.fullmatch(lines[0])):
+        rows = [_fields(line, said[1]) for line in lines[1:20] if line.strip()]
+        return Dialect(encoding, said[1], 1, _has_header(rows))
+    lines = _whole(lines[:_LINES])
     first = next((line for line in lines if line.strip()), "")
-    usual = max(DELIMITERS, key=first.count)
+    usual = usual_delimiter(path, first)
     candidates = [(d, *_table(lines, d)) for d in DELIMITERS]
     delimiter, start, width, _ = max(candidates, key=lambda c: (c[3] * min(c[2] - 1, 3), c[0] == usual))
     if width < 2:
@@ -110,7 +117,29 @@ def judge_dialect(path: Path) -> Dialect:
         start = 0  # the reader passes over blank lines by itself
     start += _last_header([_fields(line, delimiter) for line in lines[start:]])
     rows = [_fields(line, delimiter) for line in lines[start : start + 20] if line.strip()]
-    return Dialect(encoding, delimiter, start, _has_header(rows))
+    skip = sum(1 + line.count("\n") for line in lines[:start])
+    return Dialect(encoding, delimiter, skip, _has_header(rows))
+
+
+def usual_delimiter(path: Path, header: str) -> str:
+    """Return the delimiter that is most frequent in a header; of a .tsv the tab where it has one."""
+    if path.suffix.lower() == ".tsv" and "\t" in header:
+        return "\t"
+    return max(DELIMITERS, key=header.count)
+
+
+def _whole(lines: list[str]) -> list[str]:
+    """Return lines with those put together that a quoted line break parts; a quote that is not soon closed opens nothing."""
+    result: list[str] = []
+    place = 0
+    while place < len(lines):
+        end = place + 1
+        if lines[place].count('"') % 2:
+            closing = (i for i in range(end, min(end + _BROKEN_OVER, len(lines))) if lines[i].count('"') % 2)
+            end = next(closing, place) + 1
+        result.append("\n".join(lines[place:end]))
+        place = end
+    return result
 
 
 def _last_header(rows: list[list[str]]) -> int:
@@ -142,7 +171,8 @@ def _table(lines: list[str], delimiter: str) -> tuple[int, int, float]:
     filled = [c for c in counts if c]
     if not filled:
         return 0, 0, 0.0
-    width = Counter(filled).most_common(1)[0][0]
+    frequent = Counter(filled)
+    width = max(frequent, key=lambda w: (frequent[w], w))
     for start, count in enumerate(counts):
         rest = [c for c in counts[start:] if c]
         if count == width and sum(c == width for c in rest) >= _ALIKE * len(rest):

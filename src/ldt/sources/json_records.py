@@ -1,7 +1,7 @@
 """Reader `json`: JSON that is no GeoJSON, as records.
 
 `items`: a list of objects, one record each. `entries`: an object whose keys mean something (a day), one record per key with
-the columns `key` and `value`. Numbers, booleans and text keep their type if a column has only one; everything else arrives as
+the columns `key` and `value`. JSON Lines are a list of their objects. Numbers, booleans and text keep their type if a column has only one; everything else arrives as
 JSON text, which SQL takes apart (`prices->>'$[0]'`).
 """
 
@@ -25,6 +25,10 @@ SUFFIXES = (".json", ".jsonld")
 
 #: JSON is read whole; what is larger must come in another format.
 MAX_BYTES = 1024**3
+#: What services call the list of what they answer.
+_RECORDS = frozenset(
+    {"records", "results", "items", "data", "value", "values", "elements", "features", "entities", "rows"}
+)
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
 
@@ -32,7 +36,8 @@ class JsonOptions(Options):
     """Options of the reader `json`.
 
     Attributes:
-        records: `items` of a list, or `entries` of an object; without it, what the value at `path` is.
+        records: `items` of a list, or `entries` of an object; without it, what the value at `path` is; without both, the list that an
+            answer of a service wraps.
         path: keys to the list or object, with dots between them (`result.records`).
         geometry: keys, within a record, to a GeoJSON geometry (`Locations.0.location`); in longitude and latitude, as GeoJSON is.
         model: `ngsi-ld` for entities of a context broker, one record each, normalized or not; `ngsi-ld-values` for one record per
@@ -114,6 +119,8 @@ def load(path: Path) -> Any:
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as e:
+        if (lines := _lines(content)) is not None:
+            return lines
         raise SourceError(
             f"not JSON: {e.msg} at line {e.lineno}, column {e.colno}",
             where=path.name,
@@ -121,9 +128,40 @@ def load(path: Path) -> Any:
         ) from e
 
 
+def _lines(content: bytes) -> list[dict[str, Any]] | None:
+    """Return the objects of JSON Lines, one a line; None where a line is anything else."""
+    lines = [line for line in content.splitlines() if line.strip()]
+    if len(lines) < 2 or not lines[0].strip().endswith(b"}"):
+        return None
+    try:
+        objects = [orjson.loads(line) for line in lines]
+    except orjson.JSONDecodeError:
+        return None
+    return objects if all(isinstance(o, dict) for o in objects) else None
+
+
+def _list_within(document: Any) -> Any:
+    """Return the list of records that an answer of a service wraps (`{"total": 2, "results": [{…}, {…}]}`); else the document itself.
+
+    It is the one list of objects among other things, or of several the one that is called so, in the document or in an object that
+    it holds.
+    """
+    if not isinstance(document, dict):
+        return document
+    for members in (document, *(v for v in document.values() if isinstance(v, dict))):
+        lists = {k: v for k, v in members.items() if isinstance(v, list) and v and isinstance(v[0], dict)}
+        named = [v for k, v in lists.items() if k.lower() in _RECORDS]
+        if len(named) == 1:
+            return named[0]
+        if len(lists) == 1 < len(members):
+            return next(iter(lists.values()))
+    return document
+
+
 def _columns(document: Any, options: JsonOptions, path: Path) -> tuple[dict[str, pa.Array], int]:
     """Return the columns of all records, and their number."""
-    value = document
+    bare = options.path is None and options.records is None and options.model is None
+    value = _list_within(document) if bare else document
     for key in options.path.split(".") if options.path else []:
         if not isinstance(value, dict) or key not in value:
             there = ", ".join(list(value)[:20]) if isinstance(value, dict) else type(value).__name__

@@ -11,6 +11,7 @@ import errno
 import fnmatch
 import gzip
 import hashlib
+import re
 import stat
 import struct
 import tempfile
@@ -53,6 +54,10 @@ _BESIDE_RASTERS = (
     ".sld",
     ".txt",
     ".xml",
+)
+#: Texts that tell of the data in a folder or archive.
+_NOTES = re.compile(
+    r"(?i)(read[_ -]?me|lies[_ -]?mich|lisez[_ -]?moi|leggimi|l[eé]eme|licen[cs]e|lizenz|licenza|licencia|copyright)(\.(txt|md|html?|pdf))?"
 )
 #: Folders that are one source, not a collection of files.
 _FOLDERS = (".gdb", ".zarr")
@@ -224,6 +229,8 @@ def _choose(folder: Path, container: Path, suffixes: tuple[str, ...], member: st
             or fnmatch.fnmatch(path.name, member)
         ):
             found.append(path)
+    # What is told beside data is none: it is taken only where nothing else is there.
+    found = [path for path in found if not _NOTES.fullmatch(path.name)] or found
     if not found:
         kinds = " or ".join(suffixes) or "data"
         asked = f" that matches {member!r}" if member else ""

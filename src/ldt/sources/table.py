@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +27,7 @@ from ldt.axis import AxisOrder
 from ldt.errors import RecipeError, SourceError
 from ldt.sources import fixed_width, workbook
 from ldt.sources.batches import Options, check_options, column_names, declare
-from ldt.sources.dialect import DELIMITERS, judge_dialect
+from ldt.sources.dialect import judge_dialect, usual_delimiter
 from ldt.sources.source import (
     GEOMETRY,
     MALFORMED,
@@ -112,7 +113,7 @@ class TableReader:
         if malformed:
             layer.problems.append(f"{malformed} of {count} rows do not fit the header ({len(names)} columns)")
         said = {
-            "encoding": f"the text is not UTF-8: set the option `encoding` to {dialect.encoding}",
+            "encoding": f"the text is not UTF-8: set the option `encoding` to {dialect.encoding}{_elsewhere(dialect.encoding)}",
             "skip": f"{dialect.skip} lines stand before the header: set the option `skip` to {dialect.skip}",
             "header": "the first line is no header: set the option `header` to false",
             "widths": f"columns stand in fixed places: set the option `widths` to {list(dialect.widths)}",
@@ -125,6 +126,11 @@ class TableReader:
             problems=[said[name] for name in dialect.options()],
             encoding=dialect.encoding,
         )
+
+
+def _elsewhere(encoding: str) -> str:
+    """Return what else one may have to set: bytes do not tell the alphabets of one byte a letter apart."""
+    return "" if encoding == "utf-16" else " (or, where letters are wrong, to windows-1250, -1251 or -1253)"
 
 
 def _opened(path: Path, options: TableOptions) -> tuple[list[str], Iterator[pa.RecordBatch]]:
@@ -191,7 +197,7 @@ def _header(path: Path, options: TableOptions) -> tuple[list[str], str]:
     text = text.removeprefix("\ufeff")
     if not text.strip():
         raise SourceError("holds no header", where=path.name, remedy="check the option `skip`")
-    delimiter = options.delimiter or max(DELIMITERS, key=text.count)
+    delimiter = options.delimiter or usual_delimiter(path, text)
     try:
         first = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as e:
@@ -204,6 +210,8 @@ def _header(path: Path, options: TableOptions) -> tuple[list[str], str]:
 
 def _blocks(path: Path, options: TableOptions, names: list[str], delimiter: str) -> Iterator[pa.RecordBatch]:
     """Yield the rows in the file's order, the malformed in their places."""
+    if options.header and _is_only_header(path, options):
+        return
     malformed: dict[int, pa.csv.InvalidRow] = {}
     headers = 1 if options.header else 0
 
@@ -256,6 +264,12 @@ def _blocks(path: Path, options: TableOptions, names: list[str], delimiter: str)
     if malformed:
         nothing = pa.RecordBatch.from_pydict({name: pa.array([], pa.string()) for name in names})
         yield _in_place(nothing, np.array([], dtype=np.int64), malformed)
+
+
+def _is_only_header(path: Path, options: TableOptions) -> bool:
+    """Whether no line follows the header; Arrow fails on one that does not even end."""
+    with path.open(encoding=options.encoding, errors="replace") as text:
+        return next(islice(text, options.skip + 1, None), None) is None
 
 
 def _without_swallowed(path: Path, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -1,11 +1,12 @@
 """Reader `vector`: the files that GDAL opens, through pyogrio's Arrow stream.
 
-GeoPackage, Shapefile, GeoJSON (also a bare geometry), FlatGeobuf, file geodatabase. GDAL delivers all of them east first
+GeoPackage, Shapefile, GeoJSON (also a bare geometry), TopoJSON, Esri's JSON, FlatGeobuf, file geodatabase. GDAL delivers all of them east first
 ("traditional GIS order") whatever the CRS says of its axes. GML is not read here: GDAL flattens it and guesses its axes.
 """
 
 from __future__ import annotations
 
+import codecs
 import struct
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyogrio
@@ -65,7 +67,7 @@ class VectorReader:
         with _gdal_errors(path):
             with _quiet():
                 layer = _choose_layer(path, chosen.layer)
-            yield from _batches(path, layer, chosen.encoding)
+            yield from _batches(path, layer, chosen.encoding or unstated_encoding(path))
 
     def describe(self, path: Path) -> Description:
         """Tell the layers, without reading the features."""
@@ -75,7 +77,11 @@ class VectorReader:
             layers = [_describe_layer(path, name) for name, _ in _data_layers(path)]
             form = str(pyogrio.read_info(path, layer=layers[0].name)["driver"])
         problems = sorted({f"GDAL: {_one_line(w.message)}" for w in said})
-        return Description(format=form, reader="vector", layers=layers, problems=problems)
+        if encoding := unstated_encoding(path):
+            problems.append(
+                f"the shapefile does not say how its texts are written, and they are not UTF-8: read as {encoding}; where letters are wrong, set the option `encoding`"
+            )
+        return Description(format=form, reader="vector", layers=layers, problems=problems, encoding=encoding)
 
 
 @contextmanager
@@ -108,7 +114,9 @@ def _batches(path: Path, layer: str, encoding: str | None) -> Iterator[Batch]:
                 break
             _check_text(path, batch, done)
             plain = [name for name in batch.schema.names if name != geometry]
-            columns = {name: batch.column(old) for name, old in zip(column_names(plain), plain, strict=True)}
+            columns = {
+                name: _json(batch.column(old)) for name, old in zip(column_names(plain), plain, strict=True)
+            }
             if geometry in batch.schema.names:
                 columns[GEOMETRY] = _linear(path, layer, batch.column(geometry), done)
             columns[LAYER] = pa.repeat(pa.scalar(layer, pa.string()), batch.num_rows)
@@ -121,6 +129,55 @@ def _batches(path: Path, layer: str, encoding: str | None) -> Iterator[Batch]:
                 where=path.name,
                 remedy=_AGAIN,
             )
+
+
+def unstated_encoding(path: Path) -> str | None:
+    """Return how the texts of a shapefile are to be read that does not say so; None where it does, or where they are UTF-8.
+
+    It says so in a .cpg or by byte 29 of the .dbf (dBASE's language driver, 0 where none is stated). What is neither stated nor UTF-8
+    is read as Windows wrote it in western Europe.
+    """
+    table = next((p for p in _beside(path) if p.suffix.lower() == ".dbf"), None)
+    if table is None or any(p.suffix.lower() == ".cpg" for p in _beside(path)):
+        return None
+    head = magic(table, 32)
+    if len(head) < 32 or head[29] != 0:
+        return None
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with table.open("rb") as file:
+        file.seek(struct.unpack("<H", head[8:10])[0])
+        try:
+            while block := file.read(1024**2):
+                decoder.decode(block)
+        except UnicodeDecodeError:
+            return "CP1252"
+    return None
+
+
+def _beside(path: Path) -> list[Path]:
+    """Return the files of a shapefile; none for another format."""
+    if path.suffix.lower() != ".shp":
+        return []
+    return [p for p in path.parent.iterdir() if p.stem == path.stem]
+
+
+def _json(column: pa.Array) -> pa.Array:
+    """Return a column with its JSON valid: GDAL writes texts as they are into a column that holds objects or numbers as well."""
+    if not (isinstance(column, pa.ExtensionArray) and column.type.extension_name == "arrow.json"):
+        return column
+    texts = [
+        text if text is None or _is_json(text) else orjson.dumps(text).decode()
+        for text in column.storage.to_pylist()
+    ]
+    return pa.ExtensionArray.from_storage(column.type, pa.array(texts, column.storage.type))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _stated_count(path: Path, layer: str) -> int:
@@ -164,7 +221,7 @@ def check_whole(path: Path) -> None:
 
 
 def _check_shapefile(path: Path) -> None:
-    sides = {p.suffix.lower(): p for p in path.parent.iterdir() if p.stem == path.stem}
+    sides = {p.suffix.lower(): p for p in _beside(path)}
     missing = [side for side in (".dbf", ".shx") if side not in sides]
     if missing:
         raise SourceError(
