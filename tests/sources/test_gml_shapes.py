@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -221,3 +223,17 @@ def test_workers_leave_damage_to_be_explained(tmp_path: Path) -> None:
         )
         == 1
     )
+
+
+def test_a_script_is_not_run_again_by_its_workers(tmp_path: Path) -> None:
+    """A script without the guard `if __name__ == "__main__"`, as people write them."""
+    path = write(tmp_path / "a.gml", [feature(i, code='"c"') for i in range(2_000)])
+    script = tmp_path / "script.py"
+    script.write_text(
+        "print('begun', flush=True)\nfrom pathlib import Path\nfrom ldt.sources.gml_ahead import ahead\n"
+        "from ldt.sources.gml_records import Wanted\n"
+        f"print(sum(b.records.num_rows for b in ahead(Path({str(path)!r}), Wanted(), 2, large=0, part=50_000)))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["begun", "2000"]
+    assert done.stderr == ""

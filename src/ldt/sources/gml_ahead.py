@@ -8,10 +8,14 @@ finds out what is wrong with it, if anything is.
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -70,13 +74,30 @@ def _parts(path: Path, wanted: Wanted, pieces: Pieces, workers: int, size: int) 
         waiting: deque[Future[Part | None]] = deque()
         try:
             for span in pieces.spans(size):
-                waiting.append(pool.submit(_read, path, wanted, span))
+                with _without_main():
+                    waiting.append(pool.submit(_read, path, wanted, span))
                 if len(waiting) > workers + 1:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        except BrokenProcessPool:
+            yield None  # a worker was ended (memory): this process reads the rest
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the program that runs: workers would import it, and a script that is not written for that would run again in each."""
+    main = sys.modules["__main__"]
+    hidden: dict[str, Any] = {
+        name: main.__dict__.pop(name) for name in ("__file__", "__spec__") if name in main.__dict__
+    }
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        main.__dict__.update(hidden)
 
 
 def _read(path: Path, wanted: Wanted, span: tuple[int, int]) -> Part | None:
