@@ -230,8 +230,8 @@ def override(text: str, declared: DeclaredCrs | None) -> DeclaredCrs:
 
 @lru_cache(maxsize=1)
 def _countries() -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(
-        (shipped("schemas") / "countries.yaml").read_text(encoding="utf-8")
+    content: dict[str, Any] = yaml.load(
+        (shipped("schemas") / "countries.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
     )
     return content
 

@@ -82,5 +82,7 @@ def concepts(vocabulary: str) -> list[dict[str, Any]]:
     path = shipped("schemas") / "vocabularies" / f"{vocabulary}.yaml"
     if not path.is_file():
         raise RecipeError(f"no vocabulary {vocabulary!r}", remedy="see schemas/vocabularies")
-    found: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["concepts"]
+    found: list[dict[str, Any]] = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)[
+        "concepts"
+    ]
     return found

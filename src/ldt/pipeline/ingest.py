@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import shapely
@@ -29,12 +29,13 @@ from ldt.sources.resource import Resource, open_resources
 from ldt.sources.source import Batch, Raster
 from ldt.store import files, twins, views
 from ldt.store.connect import connect, translated
-from ldt.store.load import Changes, Load, SourceObject, VersionKey, commit, exclusive
-from ldt.store.load_coverages import CoverageRows
+from ldt.store.load import Changes, Load, Rows, SourceObject, VersionKey, commit, exclusive
 from ldt.store.load_features import FeatureRows
 from ldt.store.load_observations import ObservationRows
-from ldt.store.migrate import migrate
 from ldt.store.snapshots import own_namespace
+
+if TYPE_CHECKING:
+    from ldt.store.load_coverages import CoverageRows
 
 #: Chunks that may wait for the database: it keeps the memory bounded and lets fast and slow chunks even out.
 _CHUNKS_AHEAD = 3
@@ -160,6 +161,8 @@ def make_twin(url: str, name: str) -> bool:
 
     The schema of the database is brought up to date first.
     """
+    from ldt.store.migrate import migrate
+
     migrate(url)
     with connect(url, application="ldt ingest") as conn:
         if any(one["name"] == name for one in twins.twins(conn)):
@@ -184,10 +187,12 @@ def _put_dataset(conn: psycopg.Connection[Any], twin_id: int, recipe: Recipe, na
 def _begin(conn: psycopg.Connection[Any], url: str, twin_id: int, dataset_id: int, recipe: Recipe) -> Load:
     """Return the load of the data set's next version."""
     version = _current_version(conn, dataset_id) + 1
-    rows: FeatureRows | ObservationRows | CoverageRows
+    rows: Rows
     if recipe.collection:
         rows = FeatureRows(conn, twin_id, dataset_id, version, recipe.collection)
     elif recipe.coverage:
+        from ldt.store.load_coverages import CoverageRows  # with libraries that take half a second to load
+
         rows = CoverageRows(conn, twin_id, dataset_id, version)
     else:
         assert recipe.observation is not None  # noqa: S101 - a recipe has exactly one of the three
@@ -310,10 +315,9 @@ def _located(chunks: Iterator[Chunk], resource: Resource) -> Iterator[Chunk]:
 def _load_chunk(load: Load, source: SourceObject, chunk: Chunk) -> None:
     source_id = load.source(source)
     batch = chunk.features if chunk.features is not None else chunk.observations
-    if isinstance(load.rows, CoverageRows):
-        for coverage in chunk.coverages:
-            load.rows.add(coverage, source_id)
-    elif isinstance(load.rows, FeatureRows | ObservationRows) and batch is not None and batch.num_rows:
+    for coverage in chunk.coverages:
+        cast("CoverageRows", load.rows).add(coverage, source_id)
+    if isinstance(load.rows, FeatureRows | ObservationRows) and batch is not None and batch.num_rows:
         load.rows.add(batch, source_id, chunk.datastreams)
     load.outcomes(chunk.outcomes, source_id)
 

@@ -186,5 +186,5 @@ def _labels(vocabulary: str | None) -> dict[str, str]:
     if vocabulary is None:
         return {}
     path = shipped("schemas") / "vocabularies" / f"{vocabulary}.yaml"
-    concepts = yaml.safe_load(path.read_text(encoding="utf-8"))["concepts"]
+    concepts = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["concepts"]
     return {c["code"]: f"{c['code']} {c['label']['en']}" for c in concepts}
