@@ -8,6 +8,7 @@ from typing import Any
 
 import geopandas
 import orjson
+import pandas as pd
 import pyogrio
 import pytest
 import shapely
@@ -126,6 +127,29 @@ def test_records_and_words_for_nothing(url: str, api: TestClient, tmp_path: Path
     (tmp_path / "gaps.csv").write_text("a,b\n1,NA\nNaN,2.5\n3,-\n")
     run(url, "generic/table", tmp_path / "gaps.csv")
     assert [f["properties"] for f in items(api, "gaps")] == [{"a": 1}, {"b": 2.5}, {"a": 3}]
+
+
+def test_longitude_and_latitude_make_points_in_every_format(
+    url: str, api: TestClient, tmp_path: Path
+) -> None:
+    """Times without a zone are no reason to refuse a file; digits that no double holds stay what they are."""
+    hours = pd.to_datetime(["2024-01-01 01:00", "2024-01-01 02:00"])
+    code = ["99999999999999999999", "5"]
+    table = pd.DataFrame({"lon": [21.0, 21.1], "latitude": [52.2, 52.3], "at": hours, "code": code})
+    table.to_parquet(tmp_path / "placed-rows.parquet")
+    records = orjson.loads(table.to_json(orient="records", date_format="iso"))
+    (tmp_path / "placed-records.json").write_bytes(orjson.dumps({"total": 2, "results": records}))
+    table.to_csv(tmp_path / "placed-table.csv", index=False)
+    for recipe, name in (
+        ("parquet", "placed-rows.parquet"),
+        ("records", "placed-records.json"),
+        ("table", "placed-table.csv"),
+    ):
+        done = run(url, f"generic/{recipe}", tmp_path / name)
+        assert done.summary()["accepted"] == 2, name
+        found = items(api, Path(name).stem)
+        assert [f["geometry"]["coordinates"] for f in found] == [[21.0, 52.2], [21.1, 52.3]], name
+        assert [f["properties"]["code"] for f in found] == code, name
 
 
 def test_a_name_may_be_given_and_a_type_is_never_taken(url: str, api: TestClient, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from ldt import sources
 from ldt.errors import HostileSource, RecipeError, SourceError
 from ldt.sources.resource import open_resources
+from ldt.sources.workbook import Workbook
 
 ROWS = pd.DataFrame(
     {
@@ -91,6 +92,26 @@ def test_lines_before_the_header_are_told_and_skipped(tmp_path: Path) -> None:
     rows = read(path, skip=2)
     assert [(r["code"], r["people"], r["year"]) for r in rows] == [("A", "10", "2024"), ("B", "20", "2024")]
     assert [r["_row"] for r in rows] == [0, 1]
+
+
+def test_the_header_is_no_row_of_numbers(tmp_path: Path) -> None:
+    """Headings in merged cells leave the header narrower than the records."""
+    for name, rows, expected in (
+        ("merged", [["Nr", "Name", "of them", None], [None, None, "m", "f"], ["101", "A", "4", "6"]], 2),
+        ("years", [["Name", "2010", "2011", "2012"], ["A", "1", "2", "3"]], 1),
+        ("bare", [["1", "2", "3", "4"], ["6", "7", "8", "9"]], 1),
+    ):
+        path = tmp_path / f"{name}.xlsx"
+        # GDAL writes names into the first row: a title takes their place.
+        table = pd.DataFrame(rows, columns=["t", "b", "c", "d"])
+        pyogrio.write_dataframe(table, path, layer="s", driver="XLSX")
+        book = Workbook(path)
+        cells = list(book.rows("s"))
+        assert cells[0][1] == ["t", "b", "c", "d"]
+        with pytest.MonkeyPatch.context() as patch:
+            rest = [(0, ["title", None, None, None]), *cells[1:]]
+            patch.setattr(Workbook, "rows", lambda _self, _sheet, rest=rest: iter(rest))
+            assert book.header_row("s") == expected, name
 
 
 def test_a_workbook_is_no_archive_of_files(tmp_path: Path) -> None:

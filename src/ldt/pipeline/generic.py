@@ -25,11 +25,14 @@ from ldt.sources.dialect import judge_dialect
 from ldt.sources.gml import GmlOptions
 from ldt.sources.resource import Resource
 from ldt.sources.source import Batch
+from ldt.sources.workbook import Workbook, is_workbook
 
 #: Names that libraries give to a layer for want of a better one.
 _NAMELESS = frozenset({"ogrgeojson", "layer", "sql_statement", "select", "features", "geojson"})
 #: Names that a recipe's `columns` cannot have, since expressions of its own are called so.
 _RESERVED = frozenset({"where", "cell", "valid_from", "valid_to", "alias"})
+#: Readers that make points of two columns.
+_WITH_POINTS = frozenset({"table", "parquet", "json"})
 _SQL = {
     "boolean": "{}::BOOLEAN",
     "integer": "trim({})::BIGINT",
@@ -69,7 +72,8 @@ def specialised(recipe: Recipe, resources: Sequence[Resource], name: str | None)
         return recipe, name or recipe.name
     options = {**_options(recipe, resources[0]), **recipe.source.options}
     seen = profile(_records(recipe.source.reader, resources, options), limit=None, unique=False)
-    if recipe.source.reader == "table" and "x" not in options and (found := degree_columns(seen)):
+    pointless = recipe.source.reader in _WITH_POINTS and "x" not in options and not seen.places
+    if pointless and (found := degree_columns(seen)):
         options |= {"x": found[0], "y": found[1], "crs": "EPSG:4326"}
     crs = _crs(recipe, seen)
     own = name or layer_name(recipe.source.reader, resources[0], options)
@@ -111,8 +115,11 @@ def undeclared(seen: Profile) -> bool:
 
 def _options(recipe: Recipe, resource: Resource) -> dict[str, Any]:
     """Return how the first file is written, where the recipe leaves that open."""
-    if recipe.source.reader != "table" or resource.path.suffix.lower() in {".xlsx", ".xls", ".ods"}:
+    if recipe.source.reader != "table":
         return {}
+    if is_workbook(resource.path):
+        book = Workbook(resource.path)
+        return {"skip": book.header_row(book.sheet(recipe.source.options.get("sheet")))}
     dialect = judge_dialect(resource.path)
     return {"delimiter": dialect.delimiter, **dialect.options()}
 

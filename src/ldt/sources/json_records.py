@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from ldt.axis import AxisOrder
 from ldt.errors import RecipeError, SourceError
-from ldt.sources.batches import BATCH_ROWS, Options, check_options, column_names, declare, with_rows
+from ldt.sources.batches import BATCH_ROWS, check_options, column_names, declare, with_rows
 from ldt.sources.entities import entities, geometries, simplified, values
+from ldt.sources.points import PointOptions, point_crs, with_names, with_points
 from ldt.sources.source import GEOMETRY, MALFORMED, RAW, Batch, Description, LayerDescription
 
 SUFFIXES = (".json", ".jsonld")
@@ -32,7 +33,7 @@ _RECORDS = frozenset(
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
 
-class JsonOptions(Options):
+class JsonOptions(PointOptions):
     """Options of the reader `json`.
 
     Attributes:
@@ -42,6 +43,7 @@ class JsonOptions(Options):
         geometry: keys, within a record, to a GeoJSON geometry (`Locations.0.location`); in longitude and latitude, as GeoJSON is.
         model: `ngsi-ld` for entities of a context broker, one record each, normalized or not; `ngsi-ld-values` for one record per
             value of theirs, with `id`, `type`, `attribute`, `number`, `text`, `unit`, `observed_at` and the whole `entity`.
+        x, y, crs: see :class:`~ldt.sources.points.PointOptions`; for records without a geometry.
     """
 
     records: Literal["items", "entries"] | None = None
@@ -60,11 +62,18 @@ class JsonReader:
         """Yield the records of one document."""
         chosen = check_options(JsonOptions, options, "json")
         columns, count = _columns(load(path), chosen, path)
-        crs = declare("OGC:CRS84", "GeoJSON (RFC 7946)", AxisOrder.XY) if GEOMETRY in columns else None
+        has_geometry = GEOMETRY in columns
+        chosen = with_names(chosen, list(columns), "json")
+        crs = (
+            declare("OGC:CRS84", "GeoJSON (RFC 7946)", AxisOrder.XY)
+            if has_geometry
+            else point_crs(chosen, "json")
+        )
         for first in range(0, count, BATCH_ROWS):
             size = min(BATCH_ROWS, count - first)
             part = {name: column.slice(first, size) for name, column in columns.items()}
-            yield Batch(with_rows(part, first, size), crs)
+            records = with_rows(part, first, size)
+            yield Batch(with_points(records, chosen) if chosen.x and not has_geometry else records, crs)
 
     def describe(self, path: Path) -> Description:
         """Tell what the document as a whole holds."""

@@ -15,18 +15,20 @@ from pydantic import field_validator
 from ldt.axis import AxisOrder
 from ldt.errors import HostileSource, SourceError
 from ldt.settings import settings
-from ldt.sources.batches import BATCH_ROWS, Options, check_options, column_names, declare, with_rows
+from ldt.sources.batches import BATCH_ROWS, check_options, column_names, declare, with_rows
 from ldt.sources.judge import judge
+from ldt.sources.points import PointOptions, point_crs, with_names, with_points
 from ldt.sources.source import GEOMETRY, Batch, DeclaredCrs, Description, LayerDescription
 
 SUFFIXES = (".parquet", ".geoparquet")
 
 
-class ParquetOptions(Options):
+class ParquetOptions(PointOptions):
     """Options of the reader `parquet`.
 
     Attributes:
         columns: which columns to read; all without it.
+        x, y, crs: see :class:`~ldt.sources.points.PointOptions`; for files without a geometry.
     """
 
     columns: list[str] | None = None
@@ -57,6 +59,8 @@ class ParquetReader:
                     f"has no column {missing[0]!r}", where=path.name, remedy=f"there are: {', '.join(there)}"
                 )
             geometry, crs = _geo(file)
+            chosen = with_names(chosen, chosen.columns or there, "parquet")
+            crs = crs if geometry else point_crs(chosen, "parquet")
             done = 0
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=chosen.columns):
                 plain = [n for n in batch.schema.names if n != geometry]
@@ -65,7 +69,8 @@ class ParquetReader:
                 }
                 if geometry in batch.schema.names:
                     columns[GEOMETRY] = batch.column(geometry).cast(pa.binary())
-                yield Batch(with_rows(columns, done, batch.num_rows), crs if geometry else None)
+                records = with_rows(columns, done, batch.num_rows)
+                yield Batch(with_points(records, chosen) if chosen.x and not geometry else records, crs)
                 done += batch.num_rows
 
     def describe(self, path: Path) -> Description:

@@ -19,22 +19,19 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import shapely
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from ldt.axis import AxisOrder
 from ldt.errors import RecipeError, SourceError
 from ldt.sources import fixed_width, workbook
-from ldt.sources.batches import Options, check_options, column_names, declare
+from ldt.sources.batches import check_options, column_names
 from ldt.sources.dialect import judge_dialect, usual_delimiter
+from ldt.sources.points import PointOptions, point_crs, with_names, with_points
 from ldt.sources.source import (
-    GEOMETRY,
     MALFORMED,
     RAW,
     ROW,
     Batch,
-    DeclaredCrs,
     Description,
     LayerDescription,
 )
@@ -46,10 +43,9 @@ _HEADER_BYTES = 1024**2
 _BLOCK = 4 * 1024**2
 #: Programs of DOS close a text with it (0x1A); it is no row.
 _END_OF_FILE = "\x1a"
-_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 
 
-class TableOptions(Options):
+class TableOptions(PointOptions):
     """Options of the reader `table`.
 
     Attributes:
@@ -57,9 +53,7 @@ class TableOptions(Options):
         delimiter: one character; without it the one of `,;` tab `|` that is most frequent in the header.
         skip: lines before the header.
         header: whether there is one; otherwise columns are `column_1`, `column_2`, …
-        x: column of the easting or longitude, and `y` of the northing or latitude; a decimal comma is understood. Where files
-            differ, several (`longitude|lon`), the first of them that there is; upper and lower case do not matter.
-        crs: of `x` and `y`.
+        x, y, crs: see :class:`~ldt.sources.points.PointOptions`.
         sheet: of a workbook that has several.
         widths: characters of each column, where columns stand in fixed places of the line.
     """
@@ -68,16 +62,11 @@ class TableOptions(Options):
     delimiter: str | None = None
     skip: int = 0
     header: bool = True
-    x: str | None = None
-    y: str | None = None
-    crs: str | None = None
     sheet: str | None = None
     widths: tuple[Annotated[int, Field(gt=0)], ...] = ()
 
     @model_validator(mode="after")
-    def _point_is_whole(self) -> TableOptions:
-        if (self.x is None) != (self.y is None):
-            raise ValueError("`x` and `y` come together")
+    def _delimiter_is_one(self) -> TableOptions:
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise ValueError("`delimiter` is one character")
         return self
@@ -93,10 +82,10 @@ class TableReader:
         """Yield the rows of one file."""
         chosen = check_options(TableOptions, options, "table")
         names, blocks = _opened(path, chosen)
-        chosen = _with_names(chosen, names)
-        crs = _point_crs(chosen)
+        chosen = with_names(chosen, names, "table")
+        crs = point_crs(chosen, "table")
         for records in blocks:
-            yield Batch(_with_points(records, chosen) if chosen.x else records, crs)
+            yield Batch(with_points(records, chosen) if chosen.x else records, crs)
 
     def describe(self, path: Path) -> Description:
         """Tell the columns, counting all rows."""
@@ -315,53 +304,3 @@ def _in_place(block: pa.RecordBatch, rows: NDArray[np.int64], malformed: dict[in
     columns[RAW] = pa.array([None] * count + texts, pa.string())
     batch = pa.RecordBatch.from_pydict(columns)
     return batch.take(pc.sort_indices(batch.column(ROW))) if extra else batch
-
-
-def _with_names(options: TableOptions, names: list[str]) -> TableOptions:
-    """Return the options with `x` and `y` as the file writes them."""
-    folded = {name.lower(): name for name in reversed(names)}
-    found = {}
-    for option, wanted in (("x", options.x), ("y", options.y)):
-        if wanted is None:
-            continue
-        name = next((folded[w] for w in wanted.lower().split("|") if w in folded), None)
-        if name is None:
-            raise RecipeError(
-                f"no column {wanted!r}",
-                where="options of the reader 'table'",
-                remedy=f"there are: {', '.join(names)}",
-            )
-        found[option] = wanted if wanted in names else name
-    return options.model_copy(update=found)
-
-
-def _point_crs(options: TableOptions) -> DeclaredCrs | None:
-    """Return the CRS of the points that `x` and `y` make."""
-    if options.x is None or options.crs is None:
-        return None
-    crs = declare(options.crs, options.crs, AxisOrder.XY)
-    if crs is None:
-        raise RecipeError(
-            f"unknown CRS {options.crs!r}",
-            where="options of the reader 'table'",
-            remedy="write it as EPSG:25832",
-        )
-    return crs
-
-
-def _with_points(records: pa.RecordBatch, options: TableOptions) -> pa.RecordBatch:
-    """Return the records with a point made of two text columns; null where one of them is no number."""
-    x, y = (_numbers(records.column(name)) for name in (options.x, options.y))
-    points = shapely.points(x, y)
-    points[np.isnan(x) | np.isnan(y)] = None
-    return records.append_column(GEOMETRY, pa.array(shapely.to_wkb(points), pa.binary()))
-
-
-def _numbers(text: pa.Array) -> NDArray[np.float64]:
-    """Return text as numbers, a decimal comma understood; NaN where it is none."""
-    dotted = pc.utf8_trim_whitespace(pc.replace_substring(text, ",", "."))
-    good = pc.if_else(pc.match_substring_regex(dotted, _NUMBER), dotted, None)
-    numbers: NDArray[np.float64] = pc.fill_null(good.cast(pa.float64()), float("nan")).to_numpy(
-        zero_copy_only=False
-    )
-    return numbers

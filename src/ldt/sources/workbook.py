@@ -6,6 +6,7 @@ A cell arrives as the text that a CSV export would have: numbers without a needl
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -28,6 +29,8 @@ _PARTS = frozenset({"xl/workbook.xml", "xl/workbook.bin"})
 _OPEN_DOCUMENT = b"application/vnd.oasis.opendocument.spreadsheet"
 #: Rows in which a header is looked for.
 _HEAD = 50
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+_YEAR = re.compile(r"(1[89]|20|21)\d\d")
 
 Cells = list[str | None]
 
@@ -113,10 +116,25 @@ class Workbook:
                 yield number, cells
 
     def header_row(self, sheet: str) -> int:
-        """Return the rows before the header: it is the first row that is as wide as the widest of the first ones."""
+        """Return the rows before the header: it is the first row that is as wide as the widest of the first ones.
+
+        Where that is a row of numbers, whose headings are narrower (merged cells), it is the last row of headings above it.
+        """
         head = list(islice(self.rows(sheet), _HEAD))
         widths = [sum(cell is not None for cell in cells) for _, cells in head]
-        return head[widths.index(max(widths))][0] if head else 0
+        if not head:
+            return 0
+        widest = found = widths.index(max(widths))
+        while found and _is_numeric(head[found][1]) and widths[found - 1] > 1:
+            found -= 1
+        return head[widest if _is_numeric(head[found][1]) else found][0]
+
+
+def _is_numeric(cells: Cells) -> bool:
+    """Whether most cells of a row are numbers; years are names of columns."""
+    filled = [cell for cell in cells if cell is not None]
+    numbers = sum(bool(_NUMBER.fullmatch(cell)) and not _YEAR.fullmatch(cell) for cell in filled)
+    return numbers * 2 > len(filled)
 
 
 def header(book: Workbook, sheet: str, skip: int, named: bool) -> list[str]:

@@ -21,8 +21,9 @@ LOOKED_AT = 200_000
 #: Distinct values of a column that are remembered to find out whether it tells records apart.
 _REMEMBERED = 200_000
 _INTEGER = r"^-?(0|[1-9]\d{0,17})$"
-_NUMBER = r"^-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
-_COMMA = r"^-?(0|[1-9]\d*)(,\d+)?$"
+#: More digits than a double holds are no quantity, but a code.
+_NUMBER = r"^-?((0|[1-9]\d{0,14})(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
+_COMMA = r"^-?(0|[1-9]\d{0,14})(,\d+)?$"
 _FLOAT = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _BOOLEAN = r"^(?i:true|false)$"
 _DATE = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
@@ -69,6 +70,7 @@ class Column:
         name: as it stands in the source.
         kind: `text`, `integer`, `number`, `comma` (numbers with a decimal comma), `boolean`, `date`, `date-time`, `json` or `other`.
         typed: whether the source itself says so; otherwise its texts do.
+        zoned: whether the type of its times has a zone.
         filled: records that have a value.
         unique: whether every record has one, each another; None where there were too many to tell.
         low, high: least and greatest text, in the order of texts.
@@ -81,6 +83,7 @@ class Column:
     name: str
     kind: str = "text"
     typed: bool = False
+    zoned: bool = False
     filled: int = 0
     unique: bool | None = True
     low: str | None = None
@@ -175,6 +178,7 @@ class _Looking:
         )
         if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
             column.kind, column.typed = _kind(values.type), True
+            column.zoned = pa.types.is_timestamp(values.type) and values.type.tz is not None
             column.filled += len(here)
             self._told_apart(column, here)
             if len(here) and not pa.types.is_nested(values.type):

@@ -73,7 +73,7 @@ def time_column(found: Profile) -> TimeColumn | None:
 
 def _as_time(column: Column) -> TimeColumn | None:
     if column.kind == "date-time":
-        naive = not has_offset(column.low or "") if not column.typed else False
+        naive = not (column.zoned if column.typed else has_offset(column.low or ""))
         return TimeColumn(column.name, "iso", naive=naive)
     if column.kind == "date":
         return TimeColumn(column.name, "iso")
