@@ -45,7 +45,7 @@ class Source(_Strict):
         options: what the reader itself understands.
     """
 
-    reader: Literal["vector", "gml", "table", "json", "parquet", "raster", "cube", "om"]
+    reader: Literal["vector", "gml", "table", "json", "parquet", "raster", "cube", "om", "metadata"]
     files: list[str] = []
     match: list[str] = []
     crs: str | None = None

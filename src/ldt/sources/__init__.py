@@ -46,6 +46,7 @@ _RECORDS = {
     "json": "json_records.JsonReader",
     "parquet": "parquet.ParquetReader",
     "om": "om.OmReader",
+    "metadata": "metadata.MetadataReader",
 }
 _CELLS = {"raster": "raster.RasterReader", "cube": "cube.CubeReader"}
 #: The names of the readers, as recipes give them.

@@ -1,6 +1,6 @@
 """Documents: files that one can name and that hold nothing to ingest, and what to do with them instead.
 
-A capabilities document, a metadata record or a code list is no mistake and no data: it is told what it is, what it lists,
+A capabilities document, a schema or a code list is no mistake and no data: it is told what it is, what it lists,
 and which way leads to the data.
 """
 
@@ -124,14 +124,6 @@ _RECORD_TITLE = (
     "//*[local-name()='identificationInfo']//*[local-name()='citation']//*[local-name()='title']"
     " | //*[local-name()='SummaryRecord' or local-name()='Record' or local-name()='BriefRecord']/*[local-name()='title']"
 )
-
-
-def _iso_record(root: Any, name: str, namespace: str) -> Document:
-    part = "ISO 19115-3" if "19115/-3" in namespace else "ISO 19139"
-    standard = _first(root, "//*[local-name()='metadataStandardName']")
-    return Document(
-        f"metadata record ({part})", standard or part, _first(root, _RECORD_TITLE), advice=_METADATA
-    )
 
 
 def _csw(root: Any, name: str, namespace: str) -> Document:
@@ -262,7 +254,6 @@ _XML: tuple[tuple[str, str, Callable[[Any, str, str], Document]], ...] = (
     ("Capabilities", "/wps", _capabilities("WPS", _child("Process", "Identifier"), "processes", _FETCH)),
     ("Capabilities", "", _capabilities("OGC service", "//nothing", "entries", _FETCH)),
     ("GetRecordsResponse|GetRecordByIdResponse", "", _csw),
-    ("([A-Z]{3}_)?M[DI]_Metadata", "", _iso_record),
     ("schema", "XMLSchema", _xsd),
     ("Dictionary|DefinitionCollection|CodeList|CodeListDictionary", "", _dictionary),
     ("codelist|register|registry", "inspire", _register),

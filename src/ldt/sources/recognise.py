@@ -16,6 +16,7 @@ from ldt.sources.documents import (
 )
 from ldt.sources.gml import GmlReader
 from ldt.sources.json_records import JsonReader, load
+from ldt.sources.metadata import MetadataReader, holds_records
 from ldt.sources.om import OmReader, holds_observations
 from ldt.sources.parquet import ParquetReader
 from ldt.sources.raster import TIFF
@@ -148,6 +149,8 @@ def recognised(path: Path) -> Document | None:
 
 def _of_text(path: Path, text: bytes) -> Reader | Document:
     if text.startswith((b"<", b"\xff\xfe<", b"\xfe\xff\0<", b"\0<")):
+        if holds_records(path):
+            return MetadataReader()
         return text_document(path) or xml_document(path) or _of_xml(path)
     if text.startswith((b"{", b"[")):
         large = path.stat().st_size > _LARGE

@@ -1,6 +1,6 @@
 """Protocol `csw`: descriptions of data sets from a catalogue, CSW 2.0.2 GetRecords by GET (OGC 07-006r1, ISO 19139 records).
 
-`layer` is the type of record, `gmd:MD_Metadata` by default. A page is a `GetRecordsResponse`, read by the reader `gml`.
+`layer` is the type of record, `gmd:MD_Metadata` by default. A page is a `GetRecordsResponse`, read by the reader `metadata`.
 """
 
 from __future__ import annotations
