@@ -124,7 +124,6 @@ def _place(
     judgement = judge(geometries)
     if judgement.assumed:
         _assume(geometries, judgement, rejected, repaired)
-        there = ~shapely.is_missing(geometries)
     raw = geometries
     # What follows writes into the array; the source's coordinates are looked at again.
     geometries = judgement.to_lonlat(geometries).copy()
@@ -141,7 +140,7 @@ def _place(
 
 
 def _assume(geometries: Geometries, judgement: CrsJudgement, rejected: Problems, repaired: Problems) -> None:
-    """Keep the geometries that fit the CRS that the others of their source declare."""
+    """Tell which geometries fit the CRS that the others of their source declare, and which do not."""
     text = judgement.declared.text
     there, fit = ~shapely.is_missing(geometries), judgement.fits(geometries)
     rejected.add(
@@ -151,7 +150,6 @@ def _assume(geometries: Geometries, judgement: CrsJudgement, rejected: Problems,
             f"no CRS is declared, and coordinates around {_around(geometries[i])} do not fit that of the others, {text}"
         ),
     )
-    geometries[~fit] = None
     repaired.add(fit, "crs-of-the-others", f"no CRS is declared: taken as {text}, which the others declare")
 
 
