@@ -135,9 +135,10 @@ def test_time_span_and_zone(
         # A line break in quotes is no end of a row; a stray quote is no beginning of a text.
         ('id;name\n1;"x\ny"\n2;z\n', "utf-8", Dialect("utf-8", ";", 0, True)),
         ('"title\nof it"\n\na;b;c\n1;2;3\n4;5;6\n7;8;9\n', "utf-8", Dialect("utf-8", ";", 3, True)),
-        ('a,b\n1,5" pipe\n2,x\n3,y\n', "utf-8", Dialect("utf-8", ",", 0, True)),
+        ('nr;name;x\n01001;"L\'A\nB";46,1\n2A;C;41,9\n', "utf-8", Dialect("utf-8", ";", 0, True)),
+        ('5" pipes\na;b;c\n1;2;3\n4;5;6\n7;8;9\n', "utf-8", Dialect("utf-8", ";", 1, True)),
         # As many lines before and after the table as in it; Excel's first line.
-        ("# title\n# units\n#\na,b\n1,2\n3,4\n", "utf-8", Dialect("utf-8", ",", 3, True)),
+        ("# title\n# units\n#\na,b\nx,y\nz,w\n", "utf-8", Dialect("utf-8", ",", 3, True)),
         ("sep=;\na;b\n1,5;2,5\n", "utf-8", Dialect("utf-8", ";", 1, True)),
     ],
 )  # fmt: skip

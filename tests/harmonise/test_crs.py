@@ -254,5 +254,22 @@ def test_an_order_that_leads_out_of_the_area_of_use_gives_way_to_one_that_leads_
     assert "only north first" in swapped.reason
     for judgement, given in ((straight, right), (swapped, wrong)):
         assert shapely.get_coordinates(judgement.to_lonlat(given))[0] == pytest.approx(where, abs=1e-4)
-    # Kovel in the Polish system: beyond the area of use, and no better when exchanged.
-    assert judge(points((1025799, 374942)), declared("EPSG:2180", XY)).repaired is False
+
+
+@pytest.mark.parametrize(
+    ("code", "east", "north", "swapped"),
+    [
+        # Kovel in the Polish system, no better when exchanged.
+        ("EPSG:2180", 1025799, 374942, False),
+        # Saarlouis in LUREF, of a region across the border: exchanged it would lie in the north of Luxembourg's area of use.
+        ("EPSG:2169", 124627, 57438, False),
+        # Three degrees east of Great Britain's area, exchanged on Skye; four west of Czechia's; half of one south of Romania's.
+        ("EPSG:27700", 890412, 151711, True),
+        ("EPSG:5514", -1195264, -857414, True),
+        ("EPSG:3844", 472954, 153219, False),
+    ],
+)
+def test_data_near_their_area_of_use_are_right_where_they_are(
+    code: str, east: float, north: float, swapped: bool
+) -> None:
+    assert judge(points((east, north)), declared(code, XY)).repaired is swapped

@@ -245,6 +245,38 @@ def test_values_of_several_kinds_are_valid_json(tmp_path: Path, batches: Batches
     assert [v if v is None else json.loads(v) for v in got] == values
 
 
+def test_relatives_of_geojson(tmp_path: Path, batches: Batches) -> None:
+    point = {"type": "Feature", "properties": {"a": 1}, "geometry": {"type": "Point", "coordinates": [7, 51]}}
+    field = {"name": "A", "type": "esriFieldTypeInteger"}
+    written = {
+        # RFC 8142: each text begins with a record separator.
+        "sequence.json": "".join(f"\x1e{json.dumps(point)}\n" for _ in range(2)),
+        # One arc from (7, 51) by deltas of a thousandth of a degree.
+        "topology.json": json.dumps(
+            {
+                "type": "Topology",
+                "transform": {"scale": [0.001, 0.001], "translate": [7, 51]},
+                "objects": {"a": {"type": "GeometryCollection", "geometries": [{"type": "LineString", "arcs": [0]}] * 2}},
+                "arcs": [[[0, 0], [10, 0]]],
+            }
+        ),
+        "esri.json": json.dumps(
+            {
+                "geometryType": "esriGeometryPoint",
+                "spatialReference": {"wkid": 4326},
+                "fields": [field],
+                "features": [{"attributes": {"A": 1}, "geometry": {"x": 7.0, "y": 51.0}}] * 2,
+            }
+        ),
+    }  # fmt: skip
+    for name, text in written.items():
+        (tmp_path / name).write_text(text)
+        told = describe(tmp_path / name)
+        assert (told.reader, told.layers[0].count) == ("vector", 2), name
+        first = geometries(batches("vector", tmp_path / name))[0]
+        assert first.bounds[:2] == (7.0, 51.0), name
+
+
 def test_not_vector_data(tmp_path: Path, batches: Batches) -> None:
     for name in ("a.shp", "a.gpkg", "a.geojson"):
         (tmp_path / name).write_text("hello")

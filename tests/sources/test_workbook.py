@@ -98,7 +98,7 @@ def test_the_header_is_no_row_of_numbers(tmp_path: Path) -> None:
     """Headings in merged cells leave the header narrower than the records."""
     for name, rows, expected in (
         ("merged", [["Nr", "Name", "of them", None], [None, None, "m", "f"], ["101", "A", "4", "6"]], 2),
-        ("years", [["Name", "2010", "2011", "2012"], ["A", "1", "2", "3"]], 1),
+        ("years", [["of", "all", None, None], ["Name", "2010", "2011", "2012"], ["A", "1", "2", "3"]], 2),
         ("bare", [["1", "2", "3", "4"], ["6", "7", "8", "9"]], 1),
     ):
         path = tmp_path / f"{name}.xlsx"

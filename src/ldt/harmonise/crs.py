@@ -18,7 +18,7 @@ A CRS that is made for the whole Earth (EPSG:4326) has room for both orders: lat
 exchanged, are one off Somalia. So, where neither a twin nor a country tells, data that lie outside Europe as declared, and
 nearly all within it when swapped, are taken as swapped, and that is reported like any repair; unless they lie in one of the
 Union's outermost regions as they are (Réunion would become a place west of Ireland). Likewise for data in a national CRS that
-lie outside its area of use, within the margin, and nearly all in the area itself when swapped.
+lie more than two degrees outside its area of use, within the margin, and nearly all in the area itself when swapped.
 
 Data that fit the area of use but not the twin are right where they are, and outside. If a recipe names a country and the
 data lie neither there nor in the twin, the file is refused.
@@ -59,6 +59,9 @@ pyproj.network.set_network_enabled(active=False)  # type: ignore[attr-defined] #
 SAMPLE = 1000
 #: Degrees by which data may lie beyond a CRS's area of use: national files in one UTM zone reach into the next.
 MARGIN = 6.0
+
+#: Degrees about it within which they are taken as they are: data of a region across a border often have one country's CRS.
+NEIGHBOURS = 2.0
 
 #: Geographic CRS whose coordinates are kept as they are. That of ETRS89 is a null transformation (EPSG:1149, 1 m).
 _KEPT = frozenset({("EPSG", "4326"), ("EPSG", "4258"), ("OGC", "CRS84")})
@@ -356,19 +359,22 @@ def _closer(
     """Return the other order where only it brings data to the closer place: all lie outside in the one found, nearly all within in the other.
 
     That is Europe for a CRS of the whole Earth, of which the outermost regions are a part, and for any other its area of use
-    without the margin (Prague in S-JTSK, exchanged, is a place near Hanover).
+    without the margin, and data are outside it beyond its neighbourhood (Prague in S-JTSK, exchanged, is a place near Hanover).
     """
     here, there = (as_yx, as_xy) if found is AxisOrder.YX else (as_xy, as_yx)
     if _is_wide(place):
         name, closer = "Europe", Box(*EUROPE)
         known = [closer, *(country_box(code) for code in country_codes())]
     else:
-        name = expected
-        closer = Box(place.west + MARGIN, place.south + MARGIN, place.east - MARGIN, place.north - MARGIN)
-        known = [closer]
+        name, known = expected, [_shrunk(place, MARGIN - NEIGHBOURS)]
+        closer = _shrunk(place, MARGIN)
     if all(_share(here, box) == 0 for box in known) and _share(there, closer) >= _NEARLY_ALL:
         return found.other, name
     return found, expected
+
+
+def _shrunk(box: Box, by: float) -> Box:
+    return Box(box.west + by, box.south + by, box.east - by, box.north - by)
 
 
 def _reason(declared: DeclaredCrs, found: AxisOrder, expected: str, both: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from ldt.errors import LdtError, SourceError
 from ldt.sources.cube import CubeReader
@@ -152,6 +153,8 @@ def _of_text(path: Path, text: bytes) -> Reader | Document:
         if holds_records(path):
             return MetadataReader()
         return text_document(path) or xml_document(path) or _of_xml(path)
+    if text.startswith(b"\x1e"):  # RFC 8142: a GeoJSON text sequence
+        return VectorReader()
     if text.startswith((b"{", b"[")):
         large = path.stat().st_size > _LARGE
         return (
@@ -177,12 +180,22 @@ def _side(path: Path) -> Document:
 
 
 def _is_geojson(path: Path, head: bytes) -> bool:
-    """Whether the outermost object is GeoJSON; told from the first bytes of a large file."""
+    """Whether the outermost object is GeoJSON or a relative of it that GDAL reads; told from the first bytes of a large file."""
     if not head.startswith(b"{"):
         return False
     if path.stat().st_size > _LARGE:
         return bool(re.search(rb'"type"\s*:\s*"(FeatureCollection|Feature)"', head))
     document = load(path)
-    kind = document.get("type") if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return False
+    kind = document.get("type")
     has = {"features", "geometry", "geometries", "coordinates"}
-    return isinstance(kind, str) and kind in _GEOJSON and bool(has & document.keys())
+    geojson = isinstance(kind, str) and kind in _GEOJSON and bool(has & document.keys())
+    return geojson or (kind == "Topology" and "arcs" in document) or _is_esri(document)
+
+
+def _is_esri(document: dict[str, Any]) -> bool:
+    """Whether a document is the answer of a feature service in Esri's own JSON, as GDAL knows it: by the types of its fields."""
+    return isinstance(document.get("features"), list) and (
+        "esriFieldType" in str(document.get("fields")) or "geometryType" in document
+    )
