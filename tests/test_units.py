@@ -30,6 +30,10 @@ MICRO_SIGN, GREEK_MU = "\u00b5", "\u03bc"
         ("ha", "har"),
         ("%", "%"),
         ("ppb", "[ppb]"),
+        ("dB(A)", "dB[SPL]"),
+        ("dB (A)", "dB[SPL]"),
+        ("dBA", "dB[SPL]"),
+        ("dB[SPL]", "dB[SPL]"),
         # UDUNITS, as CF files and ecCodes' tables write them.
         ("m s-1", "m/s"),
         ("m s**-1", "m/s"),
@@ -110,3 +114,13 @@ def test_a_share_of_volume_is_no_mass_concentration() -> None:
 def test_units_of_different_kinds() -> None:
     with pytest.raises(CheckError, match="they measure different things"):
         conversion("m", "s")
+
+
+def test_levels_of_sound_are_of_their_own_kind() -> None:
+    """UCUM 2.1, table of levels: B[SPL], of which a decibel is the tenth part; a level is neither a pressure nor another level."""
+    assert conversion("B[SPL]", "dB(A)")(np.array([6.5])) == pytest.approx(65)
+    for other in ("Pa", "1"):
+        with pytest.raises(CheckError, match="different things"):
+            conversion("dB[SPL]", other)
+    with pytest.raises(CheckError, match="not known"):
+        ucum("dB")

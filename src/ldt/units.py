@@ -25,6 +25,7 @@ _ATOMS = {
     "L": "liter", "l": "liter", "ar": "are", "t": "metric_ton", "bar": "bar",
     "min": "minute", "h": "hour", "d": "day", "a": "year", "deg": "degree", "Cel": "degree_Celsius",
     "%": "percent", "[ppth]": "permille", "[ppm]": "ppm", "[ppb]": "ldt_ppb", "1": "dimensionless",
+    "B[SPL]": "ldt_bel_spl",
 }  # fmt: skip
 _METRIC = {
     "m",
@@ -46,6 +47,7 @@ _METRIC = {
     "ar",
     "t",
     "bar",
+    "B[SPL]",
 }
 _PREFIXES = {
     "T": "tera", "G": "giga", "M": "mega", "k": "kilo", "h": "hecto", "da": "deca", "d": "deci", "c": "centi",
@@ -55,6 +57,8 @@ _PREFIXES = {
 _NOTATIONS = {
     "°C": "Cel", "degC": "Cel", "ºC": "Cel", "°": "deg", "ha": "har", "ppm": "[ppm]", "ppb": "[ppb]", "Wh": "W.h",
     "kWh": "kW.h", "MWh": "MW.h", "GWh": "GW.h", "percent": "%",
+    # UCUM has no code for weighting: that a level is A-weighted is told by what is observed (LAeq), not by its unit.
+    "dB(A)": "dB[SPL]", "dBA": "dB[SPL]", "dB[A]": "dB[SPL]", "db(A)": "dB[SPL]", "dBa": "dB[SPL]",
 }  # fmt: skip
 #: Words of UDUNITS (which the CF Conventions use) and of ecCodes' tables that no symbol of UCUM is written like → UCUM.
 _WORDS = {
@@ -70,7 +74,7 @@ _TYPOGRAPHY = str.maketrans(
 )
 #: UDUNITS: a blank between two units multiplies them, two asterisks raise to a power. A blank at a stroke says nothing.
 _PRODUCT = re.compile(r"(?<=[\w\]%])\s+(?=[A-Za-zµμ%\[])")
-_FACTOR = re.compile(r"(?P<symbol>\[[a-z]+\]|%|1|[A-Za-z]+)(?P<exponent>-?[1-9])?")
+_FACTOR = re.compile(r"(?P<symbol>\[[a-z]+\]|%|1|[A-Za-z]+(?:\[SPL\])?)(?P<exponent>-?[1-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,8 @@ def _registry() -> Any:
 
     registry: Any = pint.UnitRegistry(cache_folder=None)
     registry.define("ldt_ppb = 1e-9")
+    # A level is no pressure: a bel is ten decibels, and that is all that is converted.
+    registry.define("ldt_bel_spl = [ldt_sound_pressure_level]")
     return registry
 
 

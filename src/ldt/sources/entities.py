@@ -100,7 +100,7 @@ def _instances(attribute: Any) -> Iterator[dict[str, Any]]:
             yield from _instances(one)
         return
     if not _normalized(attribute):
-        yield {"value": attribute, "unit": None, "observed_at": None}
+        yield {"value": _typed(attribute), "unit": None, "observed_at": None}
         return
     if isinstance(series := attribute.get("values"), list):  # temporal, simplified: [[value, time], …]
         for pair in series:
@@ -110,7 +110,7 @@ def _instances(attribute: Any) -> Iterator[dict[str, Any]]:
     metadata = attribute.get("metadata")
     about = {**(metadata if isinstance(metadata, dict) else {}), **attribute}
     time = next((_plain(about[t]) for t in _TIMES if t in about), None)
-    yield {"value": attribute[holder], "unit": _plain(about.get("unitCode")), "observed_at": time}
+    yield {"value": _typed(attribute[holder]), "unit": _plain(about.get("unitCode")), "observed_at": time}
 
 
 def _normalized(attribute: Any) -> bool:
@@ -119,8 +119,13 @@ def _normalized(attribute: Any) -> bool:
     return any(h in attribute for h in _HOLDERS) or isinstance(attribute.get("values"), list)
 
 
+def _typed(value: Any) -> Any:
+    """Return the value of a typed value of JSON-LD (`{"@type": "DateTime", "@value": …}`), as NGSI-LD writes times."""
+    return value["@value"] if isinstance(value, dict) and "@value" in value else value
+
+
 def _plain(value: Any) -> Any:
-    return value.get("value") if isinstance(value, dict) else value
+    return value.get("value") if isinstance(value, dict) and "value" in value else _typed(value)
 
 
 def _number(value: Any) -> float | None:
