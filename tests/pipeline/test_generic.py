@@ -152,6 +152,21 @@ def test_longitude_and_latitude_make_points_in_every_format(
         assert [f["properties"]["code"] for f in found] == code, name
 
 
+def test_points_between_thousands(url: str, api: TestClient, tmp_path: Path) -> None:
+    """Cologne, Bonn: 1.084.831 and 335.975 people. What a point means, the commas of the other columns tell."""
+    for name, text, expected in (
+        ("german", "p;a\n1.084.831;405,01\n335.975;141,06\n", [(1084831, 405.01), (335975, 141.06)]),
+        ("small", "p;a\n84.831;1.405,5\n935;0,5\n", [(84831, 1405.5), (935, 0.5)]),
+        ("english", "p;a\n84.831;405.5\n335.975;0.25\n", [(84.831, 405.5), (335.975, 0.25)]),
+        ("codes", "p;a\n315.000.001;1\n315.000.002;2\n", [("315.000.001", 1), ("315.000.002", 2)]),
+        ("mixed", "p;a\n84.8;1,5\n335.975;2,5\n", [(84.8, 1.5), (335.975, 2.5)]),
+    ):
+        (tmp_path / f"{name}-points.csv").write_text(text)
+        run(url, "generic/table", tmp_path / f"{name}-points.csv")
+        found = [f["properties"] for f in items(api, f"{name}-points")]
+        assert [(p["p"], p["a"]) for p in found] == expected, name
+
+
 def test_a_name_may_be_given_and_a_type_is_never_taken(url: str, api: TestClient, tmp_path: Path) -> None:
     path = tmp_path / "buildings.geojson"
     geopandas.GeoDataFrame({"a": [1]}, geometry=[shapely.Point(7, 51)], crs=4326).to_file(path)

@@ -12,8 +12,6 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import pyogrio
-
 from ldt import sources
 from ldt.harmonise.feature_types import feature_type_names
 from ldt.harmonise.recipe import FeatureMapping, Recipe
@@ -38,12 +36,14 @@ _SQL = {
     "integer": "trim({})::BIGINT",
     "number": "trim({})::DOUBLE",
     "comma": "replace(trim({}), ',', '.')::DOUBLE",
+    "grouped": "replace(replace(trim({}), '.', ''), ',', '.')::DOUBLE",
 }
 _TYPES: dict[str, dict[str, str]] = {
     "boolean": {"type": "boolean"},
     "integer": {"type": "integer"},
     "number": {"type": "number"},
     "comma": {"type": "number"},
+    "grouped": {"type": "number"},
     "date": {"type": "string", "format": "date"},
     "date-time": {"type": "string", "format": "date-time"},
     "list": {"type": "array"},
@@ -142,6 +142,8 @@ def layer_name(reader: str, resource: Resource, options: dict[str, Any]) -> str:
         return stem
     layer = options.get("layer")
     if layer is None:
+        import pyogrio  # it loads pandas: half a second that other readers need not wait
+
         layer = str(pyogrio.read_info(resource.path)["layer_name"])
     # GDAL calls a layer without a name after the file, which for a page of a service is one of the cache.
     return stem if layer.lower() in _NAMELESS or layer == resource.path.stem else layer

@@ -24,6 +24,9 @@ _INTEGER = r"^-?(0|[1-9]\d{0,17})$"
 #: More digits than a double holds are no quantity, but a code.
 _NUMBER = r"^-?((0|[1-9]\d{0,14})(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _COMMA = r"^-?(0|[1-9]\d{0,14})(,\d+)?$"
+#: Thousands apart by points, as in the countries of the decimal comma (1.084.831; 1.234,5), and such of them as have no comma.
+_GROUPED = r"^-?(0|[1-9]\d{0,2}(\.\d{3})*)(,\d+)?$"
+_POINTS = r"^-?(0|[1-9]\d{0,2}(\.\d{3})*)$"
 _FLOAT = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _BOOLEAN = r"^(?i:true|false)$"
 _DATE = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
@@ -35,9 +38,11 @@ _KINDS = {
     "integer": _INTEGER,
     "number": _NUMBER,
     "comma": _COMMA,
+    "grouped": _GROUPED,
     "date": _DATE,
     "date-time": _TIME,
     "json": _JSON,
+    "points": _POINTS,
 }
 #: Other ways in which times are written → pattern of `strptime`. Only columns whose name or kind speaks of time are read so.
 TIME_PATTERNS = {
@@ -68,7 +73,7 @@ class Column:
 
     Attributes:
         name: as it stands in the source.
-        kind: `text`, `integer`, `number`, `comma` (numbers with a decimal comma), `boolean`, `date`, `date-time`, `json` or `other`.
+        kind: `text`, `integer`, `number`, `comma` (numbers with a decimal comma), `grouped` (and points between thousands), `boolean`, `date`, `date-time`, `json` or `other`.
         typed: whether the source itself says so; otherwise its texts do.
         zoned: whether the type of its times has a zone.
         filled: records that have a value.
@@ -243,14 +248,26 @@ class _Looking:
         for name, column in self.profile.columns.items():
             if not column.typed:
                 possible = self._possible.get(name, set())
-                column.kind = next((k for k in _KINDS if k in possible), "text")
+                column.kind = next((k for k in _KINDS if k in possible - {"points"}), "text")
                 found = self._patterns.get(name, set())
                 column.pattern = next((p for r, p in TIME_PATTERNS.items() if r in found), None)
             if not column.filled:
                 column.unique = False
+        self._judge_points()
         for crs, parts in self._placed.items():
             self._judge(crs, np.concatenate(parts))
         return self.profile
+
+    def _judge_points(self) -> None:
+        """Tell points between thousands (335.975 people) from decimal points: by the decimal commas elsewhere in the table."""
+        columns = [c for c in self.profile.columns.values() if not c.typed and c.filled]
+        pointed = [c for c in columns if "points" in self._possible.get(c.name, set())]
+        commas = any(c.kind == "comma" or (c.kind == "grouped" and c not in pointed) for c in columns)
+        for column in pointed:
+            if column.kind == "number" and commas:
+                column.kind = "grouped"
+            elif column.kind == "grouped" and not commas:
+                column.kind = "text"
 
     def _judge(self, crs: DeclaredCrs | None, geometries: Any) -> None:
         try:
