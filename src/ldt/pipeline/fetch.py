@@ -12,7 +12,6 @@ import shapely
 from ldt.errors import NotFound, UsageError
 from ldt.harmonise.recipe import Recipe
 from ldt.settings import settings
-from ldt.sources.services.describe import recognise
 from ldt.sources.services.http import Client
 from ldt.sources.services.registry import protocol
 from ldt.sources.services.service import Page, Query, Service
@@ -123,6 +122,9 @@ def service_of(recipe: Recipe, address: str | None, client: Client, layer: str |
     elif own is not None:
         service = own.model_copy(update={"url": address})
     else:
+        # It knows all readers, whose libraries take a second to load.
+        from ldt.sources.services.describe import recognise
+
         service = Service(protocol=recognise(client.filled_address(address), client), url=address)
     return client.filled(service.model_copy(update={"layer": layer}) if layer else service)
 

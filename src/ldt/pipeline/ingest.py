@@ -24,9 +24,8 @@ from ldt.pipeline.fetch import Fetched
 from ldt.pipeline.generic import specialised
 from ldt.pipeline.layers import with_layer
 from ldt.pipeline.mended import PREFIX, Mended, with_mended
-from ldt.sources.recognise import recognised
 from ldt.sources.resource import Resource, open_resources
-from ldt.sources.source import Batch, Raster
+from ldt.sources.source import Batch, Document, Raster
 from ldt.store import files, twins, views
 from ldt.store.connect import connect, translated
 from ldt.store.load import Changes, Load, Rows, SourceObject, VersionKey, commit, exclusive
@@ -275,7 +274,7 @@ def _run(
                         pending.popleft().result()
                     if progress:
                         progress(resource.name, load.tally.read)
-            if load.tally.read == before and (document := recognised(resource.path)):
+            if load.tally.read == before and (document := _document(resource)):
                 raise SourceError(document.why, where=resource.name)
         for future in pending:
             future.result()
@@ -295,7 +294,7 @@ def _explained(resources: Sequence[Resource]) -> Iterator[None]:
         yield
     except SourceError as e:
         for resource in resources:
-            if document := recognised(resource.path):
+            if document := _document(resource):
                 raise SourceError(document.why, where=resource.name) from e
         raise
 
@@ -310,6 +309,14 @@ def _located(chunks: Iterator[Chunk], resource: Resource) -> Iterator[Chunk]:
         elif resource.name not in e.where:
             e.where = f"{resource.name}: {e.where}"
         raise
+
+
+def _document(resource: Resource) -> Document | None:
+    """Return what a file is, if it is one that holds no records."""
+    # It knows all readers, whose libraries take a second to load.
+    from ldt.sources.recognise import recognised
+
+    return recognised(resource.path)
 
 
 def _load_chunk(load: Load, source: SourceObject, chunk: Chunk) -> None:
