@@ -44,8 +44,8 @@ def steps() -> Iterator[Steps]:
         yield Steps(stack)
 
 
-def build(url: str, manifest: Path) -> Built:
-    """Bring the schema up to date and build a twin; every data set is a step.
+def build(url: str, manifest: Path, *, offline: bool = False) -> Built:
+    """Bring the schema up to date and build a twin; every data set is a step. Offline takes what was fetched of live services before.
 
     Raises:
         LdtError: as :func:`ldt.pipeline.build.build` and :func:`ldt.store.migrate.migrate`.
@@ -62,4 +62,5 @@ def build(url: str, manifest: Path) -> Built:
             step=lambda what, done, of: shown.begin(f"{done + 1}/{of} {what}"),
             progress=lambda source, read: shown.reach(read),
             told=lambda address, cached: shown.advance(),
+            offline=offline,
         )

@@ -29,12 +29,16 @@ datasets = typer.Typer(
 
 @app.command("build")
 def build(
-    manifest: Annotated[Path, typer.Argument(help="The manifest, a YAML file.")], as_json: Json = False
+    manifest: Annotated[Path, typer.Argument(help="The manifest, a YAML file.")],
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Take what was fetched of live services before.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Create or update a twin from its manifest. Run again, it does only what is missing."""
     from ldt.store.cluster import database_url
 
-    done = shown(database_url(), manifest)
+    done = shown(database_url(), manifest, offline=offline)
 
     def render() -> None:
         for one in done.datasets:
