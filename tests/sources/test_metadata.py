@@ -341,3 +341,9 @@ def test_real_records_against_lxml(real_data: Path, name: str) -> None:
             assert shapely.from_wkb(row["geometry"]).bounds[0] == float(west)
     told = inspect(real_data / name)
     assert (told["recipes"], told["layers"][0]["count"]) == (["services/csw"], len(elements))
+
+
+def test_a_title_of_another_is_none(tmp_path: Path) -> None:
+    """A record without a title of its own does not take that of its thesaurus."""
+    (row,) = rows(written(tmp_path, iso(1).replace("Trees  1", " ")))
+    assert row["title"] is None
