@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeGuard
 
 from ldt.sources.gml_geometry import local_name
 from ldt.sources.gml_paths import Walk
@@ -103,19 +103,31 @@ class Shape:
 class _Picker:
     """Makes a list out of a member's values; None must be the last of them."""
 
-    __slots__ = ("_other", "_single")
+    __slots__ = ("_lists", "_other", "_single")
 
     def __init__(self, picks: list[Pick | list[Pick]]) -> None:
         # Two more, so that there is always a tuple.
         numbers = [pick if isinstance(pick, int) else -1 for pick in picks]
         self._single = itemgetter(*numbers, -1, -1)
-        self._other = [(i, p) for i, p in enumerate(picks) if p is not None and not isinstance(p, int)]
+        #: Lists of whole values, which are most; and all else.
+        self._lists = [(i, p) for i, p in enumerate(picks) if _are_numbers(p)]
+        self._other = [
+            (i, p)
+            for i, p in enumerate(picks)
+            if p is not None and not isinstance(p, int) and not _are_numbers(p)
+        ]
 
     def __call__(self, values: list[Any]) -> list[Any]:
         made = list(self._single(values)[:-2])
+        for place, numbers in self._lists:
+            made[place] = [values[number] for number in numbers]
         for place, pick in self._other:
             made[place] = _filled(pick, values)
         return made
+
+
+def _are_numbers(picks: Pick | list[Pick]) -> TypeGuard[list[int]]:
+    return isinstance(picks, list) and all(isinstance(pick, int) for pick in picks)
 
 
 class Shapes:
