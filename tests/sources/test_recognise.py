@@ -213,3 +213,12 @@ def test_column_names() -> None:
     given = ["a", "A", "", "geometry", "_row", " b ", "a_", "raw", "KüRZEL"]
     assert column_names(given) == ["a", "A_", "column_3", "geometry_", "_row_", "b", "a__", "raw_", "KüRZEL"]
     assert len({n.lower() for n in column_names(given)}) == len(given)
+
+
+@pytest.mark.parametrize(
+    "delivery", ["clc_malta/clc2018_mt.gpkg.zip", "clms_local/rpz_DU001B_lclu_2018_2012_v01.gpkg.zip"]
+)
+def test_records_about_data_do_not_outvote_the_data(real_data: Path, delivery: str) -> None:
+    told = describe(real_data / "landcover" / delivery)
+    assert told.reader == "vector"
+    assert any("'metadata'" in problem for problem in told.problems)

@@ -84,7 +84,8 @@ def _describe_all(path: Path, resources: list[Resource]) -> Description:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise SourceError(f"nothing in it can be read: {problems[0]}{more}", where=path.name, remedy=_SEE)
     # The reader of most files; the other files are told as problems, so that nothing is hidden.
-    readers = [d.reader for _, d in found]
+    # Records about data come with the data, one for each: they are what counts only where there is nothing else.
+    readers = [d.reader for _, d in found if d.reader != "metadata"] or ["metadata"]
     reader = max(dict.fromkeys(readers), key=readers.count)
     first = next(d for _, d in found if d.reader == reader)
     result = Description(first.format, reader, [], problems, first.encoding)
