@@ -132,6 +132,9 @@ def test_json_lines(tmp_path: Path, rows: Rows) -> None:
     path.write_text('{"a": 1}\n\n{"a": 2, "b": "x"}\n')
     assert [(r["a"], r["b"]) for r in rows("json", path)] == [(1, None), (2, "x")]
     assert describe(path).reader == "json"
+    (tmp_path / "wide.json").write_text('{"a": 1}', encoding="utf-16")
+    with pytest.raises(SourceError, match="not JSON"):
+        describe(tmp_path / "wide.json")
     path.write_text('{"a": 1}\n{"a": \n')
     with pytest.raises(SourceError, match="not JSON"):
         rows("json", path)

@@ -251,6 +251,8 @@ def test_relatives_of_geojson(tmp_path: Path, batches: Batches) -> None:
     written = {
         # RFC 8142: each text begins with a record separator.
         "sequence.json": "".join(f"\x1e{json.dumps(point)}\n" for _ in range(2)),
+        "lines.json": "".join(f"{json.dumps(point)}\n" for _ in range(2)),
+        "lines.geojson": "".join(f"{json.dumps(point)}\n" for _ in range(2)),
         # One arc from (7, 51) by deltas of a thousandth of a degree.
         "topology.json": json.dumps(
             {

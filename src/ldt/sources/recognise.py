@@ -154,6 +154,10 @@ def _of_text(path: Path, text: bytes) -> Reader | Document:
         if holds_records(path):
             return MetadataReader()
         return text_document(path) or xml_document(path) or _of_xml(path)
+    if text.startswith(
+        (b"\xff\xfe{", b"\xff\xfe[", b"\xfe\xff\0{", b"\xfe\xff\0[")
+    ):  # UTF-16: the reader refuses it
+        return JsonReader()
     if text.startswith(b"\x1e"):  # RFC 8142: a GeoJSON text sequence
         return VectorReader()
     if text.startswith((b"{", b"[")):
@@ -187,8 +191,8 @@ def _is_geojson(path: Path, head: bytes) -> bool:
     if path.stat().st_size > _LARGE:
         return bool(re.search(rb'"type"\s*:\s*"(FeatureCollection|Feature)"', head))
     document = load(path)
-    if not isinstance(document, dict):
-        return False
+    if isinstance(document, list):  # one object a line
+        return all(isinstance(o, dict) and o.get("type") == "Feature" for o in document)
     kind = document.get("type")
     has = {"features", "geometry", "geometries", "coordinates"}
     geojson = isinstance(kind, str) and kind in _GEOJSON and bool(has & document.keys())
