@@ -24,6 +24,7 @@ from ldt.pipeline.fetch import Fetched
 from ldt.pipeline.generic import specialised
 from ldt.pipeline.layers import with_layer
 from ldt.pipeline.mended import PREFIX, Mended, with_mended
+from ldt.sources.batches import rarely_collected
 from ldt.sources.resource import Resource, open_resources
 from ldt.sources.source import Batch, Document, Raster
 from ldt.store import files, twins, views
@@ -252,7 +253,7 @@ def _run(
     seen: set[str] = set()
     # The cells of a coverage are read while it is loaded, from a file that is open until the next chunk.
     ahead = 0 if recipe.coverage else _CHUNKS_AHEAD
-    with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
+    with rarely_collected(), ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
         pending: deque[Future[None]] = deque()
         for resource, source in zip(
             resources, objects, strict=False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -32,6 +34,17 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     member: str | None = None
+
+
+@contextmanager
+def rarely_collected() -> Iterator[None]:
+    """Let Python look for cycles of garbage rarely. Records are many small objects without cycles: looking took a fourth of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 Known = TypeVar("Known", bound=Options)

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ldt.errors import LdtError
+from ldt.sources.batches import rarely_collected
 from ldt.sources.gml_members import is_collection
 from ldt.sources.gml_pieces import Pieces
 from ldt.sources.gml_records import NotPlainError, Reading, Wanted
@@ -104,7 +105,8 @@ def _read(path: Path, wanted: Wanted, span: tuple[int, int]) -> Part | None:
     """Read one part; errors are left to who reads it again."""
     reading = Reading(path, wanted, span)
     try:
-        batches = [(_packed(batch.records), batch.crs) for batch in reading.batches()]
+        with rarely_collected():
+            batches = [(_packed(batch.records), batch.crs) for batch in reading.batches()]
     except (NotPlainError, LdtError):
         return None
     return batches, reading.members, reading.row
