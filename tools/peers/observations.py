@@ -126,7 +126,9 @@ def main(port: int, count: int) -> None:
     methods = dict.fromkeys(SensorThingsBaseEngine.__abstractmethods__, unwritable)
     methods |= {f"get_{name}": getter(name) for name in tables}
     engine = type("Engine", (SensorThingsBaseEngine,), methods)
-    sys.modules[__name__].urlpatterns = [path("sensorthings/v1.1/", SensorThingsAPI(engine=engine, docs_url=None).urls)]
+    sys.modules[__name__].urlpatterns = [
+        path("sensorthings/v1.1/", SensorThingsAPI(engine=engine, docs_url=None).urls)
+    ]
     server = make_server("127.0.0.1", port, get_wsgi_application(), handler_class=_Quiet)
     sys.stdout.write(f"http://127.0.0.1:{port}/sensorthings/v1.1\n")
     sys.stdout.flush()
