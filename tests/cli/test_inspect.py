@@ -44,7 +44,7 @@ FILES: dict[str, tuple[str, str | None]] = {
     "inspire/services/wfs_dov_getcapabilities_200.xml": ("document", None),
     "landcover/clc_granada/clc.gpkg": ("feature", "clc/corine-vector"),
     "landcover/clc_granada/clc.tif": ("coverage", "clc/corine-raster"),
-    "metadata/owslib/iso_che.xml": ("document", None),
+    "metadata/owslib/iso_che.xml": ("feature", "services/csw"),
     "sensors/luftdaten_aberdeen/2017-10-29_sds011_sensor_5331.csv": ("series", "sensors/sensor-community"),
 }  # fmt: skip
 
@@ -238,7 +238,8 @@ def test_a_draft_of_one_of_several_layers(real_data: Path, capsys: pytest.Captur
     assert run(["inspect", path, "--draft", "--layer", "ne_110m_rivers_lake_centerlines"]) == 0
     made = yaml.safe_load(capsys.readouterr().out)
     assert made["feature"]["collection"] == "ne_110m_rivers_lake_centerlines"
-    assert run(["inspect", str(real_data / "metadata/owslib/iso_che.xml"), "--draft"]) == 4
+    capabilities = real_data / "inspire/services/Kadaster-WMS-Capabilities-INSPIRE.xml"
+    assert run(["inspect", str(capabilities), "--draft"]) == 4
 
 
 def test_recipes_are_tried_not_only_compared(tmp_path: Path) -> None:
