@@ -138,3 +138,11 @@ def only(recipe: str, path: Path) -> dict[str, Any]:
     (row,), tally, messages = made(recipe, path)
     assert (tally.read, tally.accepted) == (1, 1), messages
     return row
+
+
+def all_taken(recipe: str, path: Path, number: int) -> None:
+    """Assert that a recipe takes every feature of a real file, each with its alias and some properties."""
+    rows, tally, messages = made(recipe, path)
+    assert (tally.read, tally.accepted + tally.repaired) == (number, number), messages
+    assert len({row["alias"] for row in rows}) == number
+    assert all(row["properties"] for row in rows)

@@ -15,11 +15,9 @@ import pytest
 import shapely
 from lxml import etree
 from tests.harmonise.gml_fixtures import made
-from tests.pipeline.cityfiles import make_twin
+from tests.real.twins import fill_twin
 
-from ldt.harmonise.recipe import load_recipe
 from ldt.model.snapshot import OPERATOR
-from ldt.pipeline.ingest import ingest
 from ldt.pipeline.inspect import inspect
 from ldt.store import references, snapshots
 from ldt.store.connect import connect
@@ -158,9 +156,7 @@ LINKED: dict[str, tuple[str, tuple[str, ...], dict[str, tuple[str, ...]]]] = {
 @pytest.fixture(scope="module")
 def conn(shared_database_url: str, real_data: Path, own_data_dir: Path) -> Iterator[psycopg.Connection[Any]]:
     for twin, (file, recipes, _) in LINKED.items():
-        make_twin(shared_database_url, twin)
-        for name in recipes:
-            ingest(shared_database_url, twin, load_recipe(f"inspire/{name}"), [real_data / "inspire" / file])
+        fill_twin(shared_database_url, twin, recipes, real_data / "inspire" / file)
     with connect(shared_database_url) as found:
         yield found
 

@@ -8,11 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.pipeline.cityfiles import make_twin
+from tests.real.twins import fill_twin
 
-from ldt.harmonise.recipe import load_recipe
 from ldt.model.snapshot import OPERATOR
-from ldt.pipeline.ingest import ingest
 from ldt.store import references, snapshots
 from ldt.store.connect import connect
 
@@ -31,9 +29,7 @@ CASES = {
 @pytest.fixture(scope="module")
 def conn(shared_database_url: str, real_data: Path, own_data_dir: Path) -> Iterator[psycopg.Connection[Any]]:
     for twin, (file, recipes, _) in CASES.items():
-        make_twin(shared_database_url, twin)
-        for name in recipes:
-            ingest(shared_database_url, twin, load_recipe(f"inspire/{name}"), [real_data / "inspire" / file])
+        fill_twin(shared_database_url, twin, recipes, real_data / "inspire" / file)
     with connect(shared_database_url) as found:
         yield found
 

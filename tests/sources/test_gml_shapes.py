@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ldt.errors import SourceError
 from ldt.sources.gml_ahead import ahead
 from ldt.sources.gml_geometry import GmlGeometryError, Scope
-from ldt.sources.gml_members import Members, is_collection
+from ldt.sources.gml_members import Members
 from ldt.sources.gml_pieces import Pieces
 from ldt.sources.gml_records import Reading, Wanted
 from ldt.sources.gml_shapes import MOST_SHAPES, Shapes
@@ -68,7 +68,7 @@ def walked(member: Any, walk: Any) -> dict[str, Any]:
 def both(path: Path) -> tuple[int, int]:
     """Compare every member; return how many there are, and how many were parsed."""
     reading = Reading(path, Wanted(PATHS))
-    pieces = Pieces(path, is_collection)
+    pieces = Pieces(path)
     shapes = Shapes(pieces.parse, reading.walk)
     truth: Iterator[Any] = iter(Members(path))
     count = parsed = 0

@@ -193,12 +193,10 @@ def load_coverages(
             recipe={},
         )
         with exclusive(conn, dataset):
-            row = conn.execute("SELECT current_version FROM ldt.dataset WHERE id = %s", (dataset,)).fetchone()
-            assert row is not None
-            rows = CoverageRows(conn, twin_id, dataset, row[0] + 1)
-            made = Load(conn, twin_id, dataset, row[0] + 1, rows)
+            made = _begin(conn, twin_id, dataset)
+            made.rows = rows = CoverageRows(conn, twin_id, dataset, made.version)
             origin = source([name, *(c.code for c in new)])
             for one in new:
                 rows.add(one, made.source(origin))
             made.tally = Tally(read=len(new), accepted=len(new))
-            return commit(made, VersionKey((origin,), "recipe", "1", "everything"), "test")
+            return commit(made, _key(origin), "test")

@@ -255,9 +255,8 @@ def _run(
     ahead = 0 if recipe.coverage else _CHUNKS_AHEAD
     with rarely_collected(), ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
         pending: deque[Future[None]] = deque()
-        for resource, source in zip(
-            resources, objects, strict=False
-        ):  # mended records come last, and are read before
+        # What is mended by hand is the last of the objects, and was read before.
+        for resource, source in zip(resources, objects, strict=False):
             if source.digest in seen:  # the same bytes given twice are one source
                 continue
             seen.add(source.digest)

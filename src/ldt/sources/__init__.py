@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ldt.errors import RecipeError
-from ldt.sources.batches import check_options
+from ldt.sources.batches import check_options, counted_on
 from ldt.sources.resource import Resource, open_resources
 from ldt.sources.source import FILE, ROW, Batch, Description, Raster, RasterReader, Reader
 
@@ -141,7 +141,6 @@ def _loaded(readers: dict[str, str], name: str) -> object:
 
 def _stamped(records: pa.RecordBatch, name: str, offset: int) -> pa.RecordBatch:
     """Return a batch with `_file`, and with `_row` counted on."""
-    if offset:
-        place = records.schema.get_field_index(ROW)
-        records = records.set_column(place, ROW, pc.add(records.column(place), pa.scalar(offset, pa.int64())))
-    return records.append_column(FILE, pa.repeat(pa.scalar(name, pa.string()), records.num_rows))
+    return counted_on(records, offset).append_column(
+        FILE, pa.repeat(pa.scalar(name, pa.string()), records.num_rows)
+    )

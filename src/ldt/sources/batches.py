@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -45,6 +46,14 @@ def rarely_collected() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+def counted_on(records: pa.RecordBatch, offset: int) -> pa.RecordBatch:
+    """Return records with `_row` counted on from `offset`."""
+    if not offset:
+        return records
+    place = records.schema.get_field_index(ROW)
+    return records.set_column(place, ROW, pc.add(records.column(place), pa.scalar(offset, pa.int64())))
 
 
 Known = TypeVar("Known", bound=Options)

@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ldt.errors import LdtError
-from ldt.sources.batches import rarely_collected
-from ldt.sources.gml_members import is_collection
+from ldt.sources.batches import counted_on, rarely_collected
 from ldt.sources.gml_pieces import Pieces
 from ldt.sources.gml_records import NotPlainError, Reading, Wanted
-from ldt.sources.source import ROW, Batch, DeclaredCrs
+from ldt.sources.source import Batch, DeclaredCrs
 
 #: Bytes of a file for which it is worth to start other processes, and of one part.
 LARGE, PART = 64 * 1024**2, 12 * 1024**2
@@ -51,7 +49,7 @@ def ahead(
     """
     reading = Reading(path, wanted)
     if workers > 1 and wanted.each is None and path.stat().st_size >= large:
-        pieces = Pieces(path, is_collection)
+        pieces = Pieces(path)
         whole = True
         for found in _parts(path, wanted, pieces, workers, part):
             if found is None:
@@ -122,6 +120,4 @@ def _packed(records: pa.RecordBatch) -> bytes:
 def _unpacked(packed: bytes, offset: int) -> pa.RecordBatch:
     """Return records, their `_row` counted on."""
     with pa.ipc.open_stream(packed) as stream:
-        records = stream.read_next_batch()
-    place = records.schema.get_field_index(ROW)
-    return records.set_column(place, ROW, pc.add(records.column(place), pa.scalar(offset, pa.int64())))
+        return counted_on(stream.read_next_batch(), offset)

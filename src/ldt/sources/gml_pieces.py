@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from lxml import etree
 
 from ldt.sources.gml_geometry import local_name
-from ldt.sources.gml_members import MEMBERS
+from ldt.sources.gml_members import MEMBERS, is_collection
 from ldt.sources.gml_paths import first_axis_labels, first_srs_name
 
 _BLOCK = 4 * 1024**2
@@ -44,7 +44,6 @@ class Pieces:
 
     Args:
         path: the file.
-        is_collection: whether an element of a local name is a collection.
         span: bytes of the file, from and up to, in which whole members lie; all of it without.
 
     Attributes:
@@ -52,15 +51,12 @@ class Pieces:
         complete: whether the file was cut down to its end.
     """
 
-    def __init__(
-        self, path: Path, is_collection: Callable[[str], bool], span: tuple[int, int] | None = None
-    ) -> None:
+    def __init__(self, path: Path, span: tuple[int, int] | None = None) -> None:
         self.path = path
         self._span = span
         self.srs_name: str | None = None
         self.axis_labels: str | None = None
         self.complete = False
-        self._is_collection = is_collection
         self._before = self._after = ""
 
     def __iter__(self) -> Iterator[tuple[str, bool]]:
@@ -126,7 +122,7 @@ class Pieces:
             return None
         features = list(root[0])
         # A collection in a collection is not one feature.
-        if len(root) != 1 or len(features) != 1 or self._is_collection(local_name(features[0].tag)):
+        if len(root) != 1 or len(features) != 1 or is_collection(local_name(features[0].tag)):
             return None
         return features[0]
 
@@ -149,7 +145,7 @@ class Pieces:
             element = etree.fromstring(body[: first.start() - len(data)] + f"</{name}>".encode(), _PARSER)
         except (etree.XMLSyntaxError, ValueError):
             return None
-        if not self._is_collection(local_name(element.tag)):
+        if not is_collection(local_name(element.tag)):
             return None
         if any(local_name(child.tag) in MEMBERS for child in element.iter()):
             return None  # Members before the first plain one: with attributes, or many in one.

@@ -19,7 +19,7 @@ from ldt.errors import HostileSource, SourceError
 from ldt.sources.gml_crs import parse_srs_name, with_labels
 from ldt.sources.gml_each import parts
 from ldt.sources.gml_geometry import GmlGeometryError, Scope, local_name
-from ldt.sources.gml_members import Members, is_collection
+from ldt.sources.gml_members import Members
 from ldt.sources.gml_paths import (
     FoundGeometry,
     LocationPath,
@@ -153,7 +153,7 @@ class Reading:
                     self.axis_labels = members.axis_labels
                     yield part, self.walk(part), members.srs_name
             return
-        pieces = Pieces(self.path, is_collection, self.span)
+        pieces = Pieces(self.path, self.span)
         shapes = Shapes(pieces.parse, self.walk)
         for text, allowed in pieces if not self.members else ():
             known = shapes.recall(text) if allowed else None

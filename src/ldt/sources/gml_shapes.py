@@ -88,9 +88,8 @@ class Shape:
         """Whether the values that decide are those of this shape."""
         return all(values[number] == value for number, value in self._fixed)
 
-    @property
-    def common(self) -> bool:
-        """Whether so many members were of it that it is worth to look for it first."""
+    def met(self) -> bool:
+        """Count a member of it; tell whether there were so many that it is worth to look for it first."""
         self._members += 1
         return self._members >= _COMMON
 
@@ -202,7 +201,7 @@ class Shapes:
             return None
         for shape in shapes:
             if shape.fits(values):
-                if shape.common and len(self._common) < _MOST_COMMON:
+                if shape.met() and len(self._common) < _MOST_COMMON:
                     self._common.append(shape)
                 return shape.fill(values)
         if self._count >= MOST_SHAPES or len(values) > _MOST_VALUES:

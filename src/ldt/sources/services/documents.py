@@ -39,13 +39,18 @@ def json_value(answer: Answer) -> Any:
     try:
         return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as e:
-        told = said(content) if content.lstrip()[:1] == b"<" else ""
-        raise ServiceError(
-            f"does not answer with JSON{f', but with {told!r}' if told else ''}",
-            where=answer.url,
-            remedy="check the protocol and the address",
-            answered=answer.status,
-        ) from e
+        raise answered_otherwise(answer, content, "JSON") from e
+
+
+def answered_otherwise(answer: Answer, content: bytes, due: str) -> ServiceError:
+    """Return the error of an answer that is not in the format that is due, with what it says instead."""
+    told = said(content) if content.lstrip()[:1] == b"<" else ""
+    return ServiceError(
+        f"does not answer with {due}{f', but with {told!r}' if told else ''}",
+        where=answer.url,
+        remedy="check the protocol and the address",
+        answered=answer.status,
+    )
 
 
 def listed(document: dict[str, Any], name: str, answer: Answer) -> list[Any]:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 from lxml import etree
 
 from ldt.errors import ServiceError
+from ldt.sources.services.documents import answered_otherwise
 from ldt.sources.services.http import Answer, Client
 from ldt.sources.services.paging import same_origin
 from ldt.sources.services.said import exception, said
@@ -212,13 +213,7 @@ def xml(answer: Answer) -> Any:
     try:
         return etree.fromstring(content, parser)
     except etree.XMLSyntaxError as e:
-        told = said(content) if content.lstrip()[:1] == b"<" else ""
-        raise ServiceError(
-            f"does not answer with XML{f', but with {told!r}' if told else ''}",
-            where=answer.url,
-            remedy="check the protocol and the address",
-            answered=answer.status,
-        ) from e
+        raise answered_otherwise(answer, content, "XML") from e
 
 
 def _theirs(service: Service) -> dict[str, str]:
