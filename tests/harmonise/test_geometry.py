@@ -150,3 +150,25 @@ def test_whatever_is_stored_is_a_valid_area(rings: list[list[tuple[float, float]
             assert made.area > 0
             assert np.isfinite(shapely.get_coordinates(made)).all()
         assert polygons[i].is_valid == (i not in checked.repaired.found and i not in checked.rejected.found)
+
+
+def test_each_record_of_a_large_batch_has_its_own_outcome() -> None:
+    """Five thousand unit squares, four of them spoilt, each in another way, across the parts."""
+    corners = np.arange(5_000) % 70
+    values: list[Any] = list(shapely.to_wkb(shapely.box(corners, 0, corners + 1, 1)))
+    values[1_999] = b"\x01\x02"
+    values[2_000] = shapely.to_wkb(wkt("POLYGON((0 0, 2 2, 2 0, 0 2, 0 0))"))
+    values[3_500] = shapely.to_wkb(shapely.Point(10, 95))
+    values[4_999] = None
+    checked = check(pa.array(values, pa.binary()), 5_000, "required", judged, None)
+    assert {i: reason for i, (reason, _) in checked.rejected.found.items()} == {
+        1_999: "bad-geometry",
+        3_500: "impossible-coordinates",
+        4_999: "no-geometry",
+    }
+    assert {i: reason for i, (reason, _) in checked.repaired.found.items()} == {2_000: "invalid-geometry"}
+    good = np.setdiff1d(np.arange(5_000), [1_999, 2_000, 3_500, 4_999])
+    assert (shapely.bounds(checked.geometries[good])[:, 0] == corners[good]).all()
+    assert shapely.is_ccw(shapely.get_exterior_ring(checked.geometries[good])).all()
+    made = checked.geometries[2_000]
+    assert shapely.is_ccw(shapely.get_exterior_ring(shapely.get_parts(made))).all()

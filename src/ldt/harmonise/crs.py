@@ -33,6 +33,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,6 +69,9 @@ _KEPT = frozenset({("EPSG", "4326"), ("EPSG", "4258"), ("OGC", "CRS84")})
 #: Share of a sample that must lie in Europe, swapped, before an order is doubted that is possible as it is.
 _NEARLY_ALL = 0.95
 _REMEDY = "state the right one in the recipe: source.crs, with source.crs_because"
+
+#: Several threads may move parts of a batch; an operation of PROJ's must not be used by two at once.
+_TRANSFORMING = Lock()
 
 Geometries = NDArray[Any]
 
@@ -123,9 +127,12 @@ class CrsJudgement:
         if self.transformer is None:
             return straight
         coordinates = shapely.get_coordinates(straight)
-        x, y = self.transformer.transform(coordinates[:, 0], coordinates[:, 1])
+        x, y = coordinates.T.copy()
+        with _TRANSFORMING:
+            self.transformer.transform(x, y, inplace=True)
+        coordinates[:, 0], coordinates[:, 1] = x, y
         # set_coordinates writes into its argument, which may be the caller's.
-        moved: Geometries = shapely.set_coordinates(straight.copy(), np.column_stack([x, y]))
+        moved: Geometries = shapely.set_coordinates(straight.copy(), coordinates)
         return moved
 
     def fits(self, geometries: Geometries) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from ldt.harmonise.crs import CrsJudgement, Geometries
+from ldt.harmonise.parts import in_parts
 
 Bools = NDArray[np.bool_]
 
@@ -51,21 +53,18 @@ class Checked:
     outside: Bools
 
 
-def parse(wkb: pa.Array, rejected: Problems) -> Geometries:
-    """Return shapely geometries in 2D; None for null, for empty geometries, and for WKB that cannot be read."""
-    values = wkb.to_numpy(zero_copy_only=False)
+def _read(values: NDArray[Any]) -> tuple[Geometries, Bools, Bools]:
+    """Return geometries of WKB in 2D, None for empty ones and those that cannot be used; which are damaged; which have coordinates that are not numbers."""
     geometries: Geometries = shapely.from_wkb(values, on_invalid="ignore")
-    given = wkb.is_valid().to_numpy(zero_copy_only=False)
-    missing = shapely.is_missing(geometries)
-    rejected.add(
-        given & missing,
-        "bad-geometry",
-        "the geometry cannot be read: its WKB is damaged or of an unknown type",
-    )
+    damaged = shapely.is_missing(geometries) & (values != np.array(None))
     if shapely.has_z(geometries).any() or _has_m(geometries):
         geometries = shapely.force_2d(geometries)
     geometries[shapely.is_empty(geometries)] = None
-    return geometries
+    coordinates = shapely.get_coordinates(geometries)
+    # Column by column: NumPy is slow to reduce along an axis of two.
+    endless = _owners(geometries, ~(np.isfinite(coordinates[:, 0]) & np.isfinite(coordinates[:, 1])))
+    geometries[endless] = None
+    return geometries, damaged, endless
 
 
 def check(
@@ -85,14 +84,19 @@ def check(
         selection: prepared polygon in EPSG:4326, x = longitude; None keeps all.
     """
     rejected, repaired = Problems(), Problems()
-    nothing: Geometries = np.full(count, None, dtype=object)
-    if wkb is None or rule == "none":
-        geometries = nothing
-    else:
-        source = parse(wkb, rejected)
-        geometries = _place(source, judge, rejected, repaired)
-        geometries = _make_valid(geometries, source, rejected, repaired)
-        geometries = shapely.orient_polygons(geometries, exterior_cw=False)
+    geometries: Geometries = np.full(count, None, dtype=object)
+    if wkb is not None and rule != "none":
+        source, damaged, endless = in_parts(_read, wkb.to_numpy(zero_copy_only=False))
+        rejected.add(
+            damaged, "bad-geometry", "the geometry cannot be read: its WKB is damaged or of an unknown type"
+        )
+        rejected.add(
+            endless,
+            "impossible-coordinates",
+            "the geometry has coordinates that are not numbers (NaN or infinite)",
+        )
+        if not shapely.is_missing(source).all():
+            geometries = _place(source, judge(source), rejected, repaired)
     missing = shapely.is_missing(geometries)
     if rule == "required":
         rejected.add(missing, "no-geometry", "the record has no geometry, and its feature type needs one")
@@ -106,37 +110,35 @@ def _has_m(geometries: Geometries) -> bool:
     return bool(shapely.has_m(geometries).any()) if hasattr(shapely, "has_m") else False
 
 
-def _place(
-    geometries: Geometries,
-    judge: Callable[[Geometries], CrsJudgement],
-    rejected: Problems,
-    repaired: Problems,
-) -> Geometries:
-    """Bring geometries to longitude and latitude; reject those whose coordinates are not numbers or not on Earth."""
-    bad = _mask(geometries, _not_numbers)
-    rejected.add(
-        bad, "impossible-coordinates", "the geometry has coordinates that are not numbers (NaN or infinite)"
-    )
-    geometries[bad] = None  # in the source's array too: it is nobody else's
-    there = ~shapely.is_missing(geometries)
-    if not there.any():
-        return geometries
-    judgement = judge(geometries)
+def _place(source: Geometries, judgement: CrsJudgement, rejected: Problems, repaired: Problems) -> Geometries:
+    """Bring geometries to longitude and latitude, valid; reject those whose coordinates are not on Earth."""
     if judgement.assumed:
-        _assume(geometries, judgement, rejected, repaired)
-    raw = geometries
-    # What follows writes into the array; the source's coordinates are looked at again.
-    geometries = judgement.to_lonlat(geometries).copy()
-    off = _mask(geometries, _off_earth)
+        _assume(source, judgement, rejected, repaired)
+    geometries, off, invalid = in_parts(partial(_moved, judgement), source)
     rejected.add(
         off,
         "impossible-coordinates",
-        lambda i: f"coordinates around {_around(raw[i])} are not possible in {judgement.declared.text}",
+        lambda i: f"coordinates around {_around(source[i])} are not possible in {judgement.declared.text}",
     )
-    geometries[off] = None
     if judgement.repaired:
-        repaired.add(there & ~off, "axis-order", f"axes exchanged: {judgement.reason}")
+        there = ~shapely.is_missing(geometries)
+        repaired.add(there, "axis-order", f"axes exchanged: {judgement.reason}")
+    if invalid.any():
+        _make_valid(geometries, source, invalid, rejected, repaired)
     return geometries
+
+
+def _moved(judgement: CrsJudgement, source: Geometries) -> tuple[Geometries, Bools, Bools]:
+    """Return geometries in EPSG:4326, exterior rings counter-clockwise and None where they lie off the Earth; which do; which are not valid."""
+    geometries = judgement.to_lonlat(source).copy()
+    coordinates = shapely.get_coordinates(geometries)
+    with np.errstate(invalid="ignore"):
+        # NaN and infinity are not below the limits either.
+        on = (np.abs(coordinates[:, 0]) <= 180 + 1e-9) & (np.abs(coordinates[:, 1]) <= 90 + 1e-9)
+    off = _owners(geometries, ~on)
+    geometries[off] = None
+    invalid = ~shapely.is_valid(geometries) & ~shapely.is_missing(geometries)
+    return shapely.orient_polygons(geometries, exterior_cw=False), off, invalid
 
 
 def _assume(geometries: Geometries, judgement: CrsJudgement, rejected: Problems, repaired: Problems) -> None:
@@ -153,26 +155,12 @@ def _assume(geometries: Geometries, judgement: CrsJudgement, rejected: Problems,
     repaired.add(fit, "crs-of-the-others", f"no CRS is declared: taken as {text}, which the others declare")
 
 
-def _not_numbers(coordinates: NDArray[np.float64]) -> Bools:
-    # Column by column: NumPy is slow to reduce along an axis of two.
-    x, y = coordinates[:, 0], coordinates[:, 1]
-    return np.asarray(~(np.isfinite(x) & np.isfinite(y)), dtype=bool)
-
-
-def _off_earth(coordinates: NDArray[np.float64]) -> Bools:
-    with np.errstate(invalid="ignore"):
-        # NaN and infinity are not below the limits either.
-        on = (np.abs(coordinates[:, 0]) <= 180 + 1e-9) & (np.abs(coordinates[:, 1]) <= 90 + 1e-9)
-    return np.asarray(~on, dtype=bool)
-
-
-def _mask(geometries: Geometries, test: Callable[[NDArray[np.float64]], Bools]) -> Bools:
-    """Return which geometries have a coordinate for which the test is true."""
+def _owners(geometries: Geometries, coordinates: Bools) -> Bools:
+    """Return which geometries some coordinates belong to."""
     mask = np.zeros(len(geometries), dtype=bool)
-    bad = test(shapely.get_coordinates(geometries))
-    if bad.any():
+    if coordinates.any():
         _, owner = shapely.get_coordinates(geometries, return_index=True)
-        mask[owner[bad]] = True
+        mask[owner[coordinates]] = True
     return mask
 
 
@@ -182,22 +170,20 @@ def _around(geometry: Any) -> str:
 
 
 def _make_valid(
-    geometries: Geometries, source: Geometries, rejected: Problems, repaired: Problems
-) -> Geometries:
-    """Make invalid geometries valid, keeping their dimension; reject what then has nothing left.
+    geometries: Geometries, source: Geometries, invalid: Bools, rejected: Problems, repaired: Problems
+) -> None:
+    """Make invalid geometries valid where they stand, keeping their dimension; reject what then has nothing left.
 
     Rings that touch almost, and are valid in the source's coordinates, can cross by the rounding of the transformation. They
     are told apart (`rounding`), since the source is not to blame.
     """
-    invalid = ~shapely.is_valid(geometries) & ~shapely.is_missing(geometries)
-    if not invalid.any():
-        return geometries
     reasons = dict(
         zip(np.flatnonzero(invalid).tolist(), shapely.is_valid_reason(geometries[invalid]), strict=True)
     )
     dimensions = shapely.get_dimensions(geometries[invalid])
     valid = shapely.make_valid(geometries[invalid], method="structure", keep_collapsed=False)
-    geometries[invalid] = [_of_dimension(g, d) for g, d in zip(valid, dimensions, strict=True)]
+    kept_parts = [_of_dimension(g, d) for g, d in zip(valid, dimensions, strict=True)]
+    geometries[invalid] = shapely.orient_polygons(kept_parts, exterior_cw=False)
     lost = invalid & shapely.is_missing(geometries)
     rejected.add(lost, "invalid-geometry", lambda i: f"the geometry cannot be made valid: {reasons[i]}")
     kept = invalid & ~lost
@@ -209,7 +195,6 @@ def _make_valid(
         lambda i: f"valid in the source, made valid after the transformation: {reasons[i]}",
     )
     repaired.add(kept & ~rounded, "invalid-geometry", lambda i: f"made valid: {reasons[i]}")
-    return geometries
 
 
 def _of_dimension(geometry: Any, dimension: int) -> Any:
