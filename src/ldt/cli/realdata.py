@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -28,17 +27,16 @@ def main(folder: Path, out: Path) -> None:
         settings.cache_clear()
         url = cluster.database_url()
         try:
-            with progress(f"ingesting {folder}") as advance:
-                rows = list(realdata.run(url, folder, told=lambda _: advance(1)))
+            names = realdata.names(folder)
+            lines = []
+            with progress(f"ingesting {folder}") as advance, realdata.trying(url, folder) as tried:
+                for name in names:
+                    lines.append(realdata.line(tried(name)))
+                    advance(1)
         finally:
             cluster.private_cluster().down()
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(realdata.page(rows, counted(rows)), encoding="utf-8")
-
-
-def counted(rows: Sequence[object]) -> str:
-    """Return how many files there are, as a sentence."""
-    return f"{len(rows)} files of the collection of real files (published by authorities, services and standards projects; not part of the project)."
+    out.write_text(realdata.page(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ This is how `docs/reference/real-data.md` is made, and how a city can try a fold
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -33,13 +34,16 @@ _LOOKED_AT = 2000
 _TOLD = ("repaired", "rejected", "duplicate", "outside")
 #: Degrees by which a place may lie off the generalised border of its country.
 _NEAR = 0.25
+#: What GDAL and SQLite leave beside files that they read or hold open: it comes and goes.
+_LEFT_BEHIND = (".gfs", "-wal", "-shm", "-journal")
 
 
 @dataclass(slots=True)
 class Run:
-    """One recipe on one file. `places` are ISO 3166 codes of countries, or what else can be said of the place."""
+    """One recipe on one file, or on one layer of it. `places` are ISO 3166 codes of countries, or what else can be said of the place."""
 
     recipe: str
+    layer: str = ""
     done: Ingested | None = None
     error: str | None = None
     places: list[str] = field(default_factory=list)
@@ -47,11 +51,19 @@ class Run:
 
 @dataclass(slots=True)
 class Row:
-    """What became of one file. `explained` says why there is nothing to ingest in it, or what is wrong with it."""
+    """What became of one file.
+
+    Attributes:
+        path: from the folder, with slashes.
+        recognised: its format.
+        runs: what was ingested.
+        said: the problems that `ldt inspect` names.
+        explained: why there is nothing to ingest in it, or what is wrong with it.
+    """
 
     path: str
     recognised: str
-    layers: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     explained: str | None = None
 
@@ -91,30 +103,31 @@ class Countries:
         near = pairs if pairs.size else tree.query(points, predicate="dwithin", distance=_NEAR)
         for place in near[1]:
             counts[codes[place]] = counts.get(codes[place], 0) + 1
-        return sorted(counts, key=lambda c: -counts[c])
+        return sorted(counts, key=lambda c: (-counts[c], c))
 
 
-def run(
-    url: str, folder: Path, *, twin: str = "real-data", told: Callable[[str], None] | None = None
-) -> Iterator[Row]:
-    """Yield what became of each file of a folder, in order of their paths.
+def names(folder: Path) -> list[str]:
+    """Return the paths of a folder's files, from the folder, in their order; without hidden ones and what programs leave behind."""
+    found = [p.relative_to(folder) for p in sorted(folder.rglob("*")) if p.is_file()]
+    hidden = (any(part.startswith(".") for part in p.parts) for p in found)
+    return [
+        p.as_posix() for p, h in zip(found, hidden, strict=True) if not (h or p.name.endswith(_LEFT_BEHIND))
+    ]
+
+
+@contextmanager
+def trying(url: str, folder: Path, *, twin: str = "real-data") -> Iterator[Callable[[str], Row]]:
+    """Give a function that tells what becomes of a file of a folder, by its path from there.
 
     Args:
         url: address of a migrated database.
-        folder: the files; hidden ones are passed over.
+        folder: the files.
         twin: into which they are ingested; made if it is not there.
-        told: is told of each file as it begins.
     """
     make_twin(url, twin)
     countries = Countries(folder)
     with connect(url, application="ldt real data") as conn:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            name = path.relative_to(folder).as_posix()
-            if any(part.startswith(".") for part in path.relative_to(folder).parts):
-                continue
-            if told:
-                told(name)
-            yield _row(url, conn, twin, path, name, countries)
+        yield lambda name: _row(url, conn, twin, folder / name, name, countries)
 
 
 def _row(
@@ -124,28 +137,37 @@ def _row(
         found = inspect(path)
     except LdtError as e:
         return Row(name, "not readable", explained=str(e))
-    row = Row(name, found["format"], [layer["name"] for layer in found["layers"]])
+    layers = found["layers"]
+    said = [*found["problems"], *(p for layer in layers for p in layer["problems"])]
+    row = Row(name, found["format"], list(dict.fromkeys(said)))
     if not found["reader"]:
-        row.explained = "; ".join(found["problems"])
+        row.explained = "; ".join(row.said)
         return row
     asked: set[tuple[str, str]] = set()
-    for layer in found["layers"]:
+    for layer in layers:
         recipe, label = _recipe(path, found["reader"], layer)
-        option = (
-            layer["name"].rpartition(": ")[2]
-            if found["reader"] == "vector" and len(found["layers"]) > 1
-            else ""
-        )
-        if recipe is None or (label, option) in asked:
-            if recipe is None:
-                row.runs.append(Run("none", error=label))
+        if recipe is None:
+            row.runs.append(Run("none", layer["name"], error=label))
             continue
-        asked.add((label, option))
-        made = recipe.with_options({"layer": option}) if option else recipe
-        row.runs.append(_ingested(url, conn, twin, made, label, path, f"{name}-{len(row.runs)}", countries))
+        option = _one_of(found["reader"], layer["name"], recipe) if len(layers) > 1 else {}
+        key = (label, str(option))
+        if key not in asked:
+            asked.add(key)
+            one = Run(label, layer["name"] if option else "")
+            _ingest(url, twin, recipe.with_options(option), path, f"{name}-{len(row.runs)}", one)
+            if one.done:
+                one.places = _places(conn, one.done.dataset, countries)
+            row.runs.append(one)
     if not row.runs:
-        row.explained = "; ".join(found["problems"]) or "it holds no records"
+        row.explained = "; ".join(row.said) or "it holds no records"
     return row
+
+
+def _one_of(reader: str, layer: str, recipe: Recipe) -> dict[str, Any]:
+    """Return the options that take one layer of several; none where a recipe takes those that it is made for."""
+    if reader == "vector":
+        return {"layer": layer.rpartition(": ")[2]}
+    return {"feature": [layer]} if reader == "gml" and not recipe.source.options.get("feature") else {}
 
 
 def _recipe(path: Path, reader: str, layer: dict[str, Any]) -> tuple[Recipe | None, str]:
@@ -158,31 +180,19 @@ def _recipe(path: Path, reader: str, layer: dict[str, Any]) -> tuple[Recipe | No
         return None, str(e)
 
 
-def _ingested(
-    url: str,
-    conn: psycopg.Connection[Any],
-    twin: str,
-    recipe: Recipe,
-    label: str,
-    path: Path,
-    name: str,
-    countries: Countries,
-) -> Run:
-    one = Run(label)
+def _ingest(url: str, twin: str, recipe: Recipe, path: Path, name: str, one: Run) -> None:
     try:
         one.done = ingest(url, twin, recipe, [path], name=safe_name(name))
     except LdtError as e:
         one.error = str(e)
-        return one
-    one.places = _places(conn, one.done.dataset, countries)
-    return one
 
 
 def _places(conn: psycopg.Connection[Any], dataset: str, countries: Countries) -> list[str]:
     """Return where the things of a data set are."""
     rows = conn.execute(
         "SELECT ST_AsBinary(ST_PointOnSurface(f.geom)) FROM ldt.feature f JOIN ldt.dataset d ON d.id = f.dataset_id"
-        " WHERE d.name = %s AND f.until IS NULL AND f.geom IS NOT NULL AND NOT ST_IsEmpty(f.geom) LIMIT %s",
+        " WHERE d.name = %s AND f.until IS NULL AND f.geom IS NOT NULL AND NOT ST_IsEmpty(f.geom)"
+        " ORDER BY f.fid LIMIT %s",
         (dataset, _LOOKED_AT),
     ).fetchall()
     points = [shapely.from_wkb(bytes(r[0])) for r in rows]
@@ -200,39 +210,45 @@ def _places(conn: psycopg.Connection[Any], dataset: str, countries: Countries) -
     return (countries.of([middle]) if small else []) or [where(box)]
 
 
-def page(rows: list[Row], counted: str) -> str:
-    """Return the page of a run, as Markdown.
+def page(lines: Sequence[str]) -> str:
+    """Return the page of a folder, as Markdown.
 
     Args:
-        rows: what became of each file.
-        counted: where the files come from, for the reader.
+        lines: what became of each file (see :func:`line`).
     """
-    lines = [
+    head = [
         "# Real files, and what becomes of them",
         "",
         "Made by `python -m ldt.cli.realdata FOLDER`, which inspects every file of a folder and ingests it into a scratch twin without a boundary, with the",
         "recipe that `ldt inspect` names first for each layer (`drafted`: the one that `ldt inspect --draft` writes). The tests make it anew and compare.",
         "",
-        f"{counted} Where a file has several layers or feature types, each line of a cell is one. *place*: the country, by the borders of NUTS.",
+        f"{len(lines)} files of the collection of real files (published by authorities, services and standards projects; not part of the project). Where a file",
+        "has several layers or feature types, each line of a cell is one. *place*: the country, by the borders of NUTS; in words where it is told by the extent",
+        "alone; empty where the records have no place of their own (tables; values of stations, which are placed by a recipe of their own). *noted*: what",
+        "`ldt inspect` says of the file beforehand.",
         "",
-        "| file | recognised as | recipe | read | accepted | repaired | rejected | duplicate | outside | place |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-        *(_line(row) for row in rows),
-        "",
+        "| file | recognised as | recipe | read | accepted | repaired | rejected | duplicate | outside | place | noted |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    return "\n".join(lines)
+    return "\n".join([*head, *lines, ""])
 
 
-def _line(row: Row) -> str:
+def line(row: Row) -> str:
+    """Return what became of a file as a row of the page."""
     if not row.runs:
-        return f"| `{row.path}` | {_cell(row.recognised)} | {_cell(row.explained or '')} | | | | | | | |"
-    columns = [[r.recipe if r.done else f"{r.recipe}: {_cell(r.error or '')}" for r in row.runs]]
+        return f"| `{row.path}` | {_cell(row.recognised)} | {_cell(row.explained or '')} | | | | | | | | |"
+    columns = [[_named(r) if r.done else f"{_named(r)}: {_cell(r.error or '')}" for r in row.runs]]
     for name in ("read", "accepted"):
         columns.append([f"{getattr(r.done.tally, name):,}" if r.done else "" for r in row.runs])
     columns += [[_told(r.done, name) if r.done else "" for r in row.runs] for name in _TOLD]
     columns.append([", ".join(r.places[:6]) + (" …" if len(r.places) > 6 else "") for r in row.runs])
+    columns.append([_cell(one) for one in row.said if not any(one in (r.error or "") for r in row.runs)])
     cells = ["<br>".join(c) if any(c) else "" for c in columns]
     return f"| `{row.path}` | {_cell(row.recognised)} | {' | '.join(cells)} |"
+
+
+def _named(run: Run) -> str:
+    return f"{run.recipe} ({_cell(run.layer)})" if run.layer else run.recipe
 
 
 def _told(done: Ingested, outcome: str) -> str:
