@@ -43,7 +43,7 @@ def test_a_value_that_fails_costs_its_record_only_and_is_not_a_plain_null(sql: s
     assert mapped.failed["x"].tolist() == [False, True, False, False]
     assert mapped.failed["again"].tolist() == [False, True, False, False]
     assert mapped.table.column("part").to_pylist() == [1, None, None, 4]
-    assert mapper.uses("x") == ("a",)
+    assert mapped.uses["x"] == ("a",)
 
 
 def test_failures_are_told_from_nulls_where_the_column_has_no_null() -> None:
@@ -144,9 +144,9 @@ def test_only_the_columns_that_an_expression_uses_pass_through_the_engine() -> N
     # A column type that the engine cannot read at all: it may not be looked at.
     odd = pa.array(np.array([1.0], dtype=np.float16))
     records = pa.RecordBatch.from_arrays([pa.array([0]), pa.array(["x"]), odd], ["_row", "a", "geometry"])
-    mapper = Mapper({"name": "a"})
-    assert mapper.run(records).table.column("name").to_pylist() == ["x"]
-    assert mapper.used == {"a"}
+    mapped = Mapper({"name": "a"}).run(records)
+    assert mapped.table.column("name").to_pylist() == ["x"]
+    assert mapped.used == {"a"}
 
 
 def test_constants_need_no_column() -> None:

@@ -62,8 +62,8 @@ def test_columns_that_stand_in_are_known_as_used() -> None:
         pa.RecordBatch.from_pydict({"_row": [0], "n1": [None], "n2": ["x"], "c_18": ["1"], "d": ["2"]})
     )
     assert mapped.failed["v"].tolist() == [True]
-    assert (mapper.uses("v"), mapper.uses("y")) == (("n1", "n2"), ("c_18",))
-    assert mapper.used == {"n1", "n2", "c_18"}
+    assert (mapped.uses["v"], mapped.uses["y"]) == (("n1", "n2"), ("c_18",))
+    assert mapped.used == {"n1", "n2", "c_18"}
 
 
 CHANGE: dict[str, list[Any]] = {"code_12": ["211", "311"], "other": ["o", "o"], "CODE_18": [None, "112"]}

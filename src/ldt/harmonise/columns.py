@@ -55,10 +55,17 @@ class Mapped:
             per element, in order, and none for a record whose list is empty or null.
         failed: for each column of which at least one value failed, a boolean per row of `table`: the expression raised an
             error there (its value is null). A column that only has plain nulls is not among them.
+        uses: for each expression the columns of the source that it used.
     """
 
     table: pa.Table
     failed: dict[str, np.ndarray[Any, np.dtype[np.bool_]]]
+    uses: Mapping[str, tuple[str, ...]]
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The source's columns that any expression used."""
+        return frozenset(c for columns in self.uses.values() for c in columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,6 @@ class Mapper:
         self._expressions = [_parse(self._connection, name, sql) for name, sql in expressions.items()]
         self._unpivot = unpivot
         self._bindings: dict[pa.Schema, _Binding] = {}
-        self._latest: _Binding | None = None
 
     def run(self, records: pa.RecordBatch) -> Mapped:
         """Evaluate the expressions on one batch; `_row` must be among its columns.
@@ -113,20 +119,7 @@ class Mapper:
         columns[INDEX] = index
         if self._unpivot is not None:
             columns[self._unpivot.ordinal] = ordinal
-        return Mapped(pa.table(columns), failed)
-
-    def uses(self, name: str) -> tuple[str, ...]:
-        """Return the source's columns that an expression used in the batch that was run last."""
-        return self._latest.uses[name] if self._latest else ()
-
-    @property
-    def used(self) -> frozenset[str]:
-        """The source's columns that any expression used in the batch that was run last."""
-        return (
-            frozenset(c for columns in self._latest.uses.values() for c in columns)
-            if self._latest
-            else frozenset()
-        )
+        return Mapped(pa.table(columns), failed, binding.uses)
 
     def _rows(self, records: pa.RecordBatch, binding: _Binding) -> tuple[pa.Array, pa.Array | None, pa.Table]:
         """Return the index, the ordinal and the columns that the expressions see, one entry per row to be made."""
@@ -171,8 +164,7 @@ class Mapper:
     def _bind(self, schema: pa.Schema) -> _Binding:
         if schema not in self._bindings:
             self._bindings[schema] = self._resolve(schema)
-        self._latest = self._bindings[schema]
-        return self._latest
+        return self._bindings[schema]
 
     def _resolve(self, schema: pa.Schema) -> _Binding:
         """Resolve what stands for columns and check each expression, alone, against the columns of a schema."""

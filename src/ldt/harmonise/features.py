@@ -14,6 +14,7 @@ What happens to a record is decided in this order, and the first decision stands
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -29,23 +30,23 @@ from ldt.harmonise.chunk import Chunk, Context
 from ldt.harmonise.columns import Mapped, Mapper
 from ldt.harmonise.content import UNIT, First, SeenKeys, digests, raw_record, shown
 from ldt.harmonise.crs import CrsJudgement, Geometries, judge, override
-from ldt.harmonise.documents import json_objects, merge_objects
+from ldt.harmonise.feature_columns import (
+    ID_PARTS,
+    check_values,
+    documents,
+    expressions,
+    identify,
+    life_span,
+)
 from ldt.harmonise.feature_types import feature_type
 from ldt.harmonise.geometry import Bools, Checked, Problems, check
 from ldt.harmonise.recipe import Recipe
-from ldt.harmonise.times import instants
 from ldt.harmonise.undeclared import after_the_others, of_the_others
 from ldt.harmonise.vocabulary import finest_codes
-from ldt.model.feature import FEATURE_SCHEMA, encode_fid
+from ldt.model.feature import FEATURE_SCHEMA
 from ldt.model.outcome import Outcome, RecordOutcome
-from ldt.sources.source import FILE, GEOMETRY, MALFORMED, RAW, ROW, Batch, DeclaredCrs
+from ldt.sources.source import GEOMETRY, MALFORMED, ROW, Batch, DeclaredCrs
 from ldt.timerange import parse_zone
-
-#: Columns that the readers add, as are all that begin with `_`; they are no content of a record.
-_HIDDEN = frozenset({ROW, FILE, GEOMETRY, RAW, MALFORMED})
-_UNSAFE = r"[^A-Za-z0-9._-]"
-#: Names that a recipe's `duplicate_key` may use beside its columns.
-_ID_PARTS = {"namespace": "id.namespace", "local_id": "id.local_id", "version_id": "id.version_id"}
 
 
 @dataclass(slots=True)
@@ -62,6 +63,17 @@ class _Fate:
         """Take the records that have an outcome out of play."""
         for problems in (self.rejected.found, self.outside.found, self.duplicates):
             self.alive[list(problems)] = False
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """Records of one batch with what the engine, GEOS and PROJ made of them, and the CRS that were judged first here."""
+
+    records: pa.RecordBatch
+    mapped: Mapped
+    fate: _Fate
+    checked: Checked
+    crs: list[CrsJudgement]
 
 
 class FeatureHarmoniser:
@@ -94,7 +106,7 @@ class FeatureHarmoniser:
                 finest_codes(vocabulary)
                 if name not in mapping.columns:
                     raise RecipeError(f"feature.codes: {name!r} is not among the columns")
-            self._expressions = _expressions(recipe)
+            self._expressions = expressions(recipe, mapping)
             self._mapper = Mapper(self._expressions)
         except LdtError as e:
             e.where = e.where or recipe.name
@@ -114,19 +126,30 @@ class FeatureHarmoniser:
         """
         self._source += 1
         judgements: dict[DeclaredCrs | None, CrsJudgement] = {}
-        for batch in after_the_others(batches, self._undeclared):
-            yield self._chunk(batch, judgements)
+        with ThreadPoolExecutor(1, thread_name_prefix="harmonise") as pool:
+            ahead: Future[_Prepared] | None = None
+            for batch in after_the_others(batches, self._undeclared):
+                # Python runs in this thread: the reader, and what is left to do for a batch. Engine, GEOS and PROJ, which let
+                # Python run, work on the next batch meanwhile.
+                before, ahead = ahead, pool.submit(self._prepare, batch, judgements)
+                if before is not None:
+                    yield self._chunk(before.result())
+            if ahead is not None:
+                yield self._chunk(ahead.result())
 
-    def _chunk(self, batch: Batch, judgements: dict[DeclaredCrs | None, CrsJudgement]) -> Chunk:
+    def _prepare(self, batch: Batch, judgements: dict[DeclaredCrs | None, CrsJudgement]) -> _Prepared:
+        """Run the expressions and check the geometries of a batch; batches come here one after another, in order."""
         records, met = batch.records, set(judgements)
         mapped = self._mapper.run(records)
         fate = _Fate(np.ones(records.num_rows, dtype=bool))
         self._select(records, mapped, fate)
         checked = self._check_geometry(self._with_cells(batch, mapped, fate), fate, judgements)
-        positions = np.flatnonzero(fate.alive)
-        features, kept = self._features(records, mapped, checked, positions, fate)
-        chunk = Chunk(features=features, crs=[j.entry() for c, j in judgements.items() if c not in met])
-        self._tell(chunk, records, fate, kept)
+        return _Prepared(records, mapped, fate, checked, [j for c, j in judgements.items() if c not in met])
+
+    def _chunk(self, prepared: _Prepared) -> Chunk:
+        features, kept = self._features(prepared)
+        chunk = Chunk(features=features, crs=[judgement.entry() for judgement in prepared.crs])
+        self._tell(chunk, prepared.records, prepared.fate, kept)
         return chunk
 
     def _undeclared(self, batch: Batch) -> bool:
@@ -152,7 +175,7 @@ class FeatureHarmoniser:
             failed = mapped.failed.get("where")
             if failed is not None:
                 every = np.arange(records.num_rows)
-                message = partial(self._failure, records, "where", every)
+                message = partial(self._failure, records, mapped, "where", every)
                 fate.rejected.add(failed & fate.alive, "bad-value", message)
                 fate.settle()
             wanted = pc.fill_null(mapped.table.column("where").cast(pa.bool_()), False).to_numpy()
@@ -212,137 +235,48 @@ class FeatureHarmoniser:
         fate.settle()
         return checked
 
-    def _features(
-        self, records: pa.RecordBatch, mapped: Mapped, checked: Checked, positions: Any, fate: _Fate
-    ) -> tuple[pa.RecordBatch | None, Any]:
+    def _features(self, prepared: _Prepared) -> tuple[pa.RecordBatch | None, Any]:
         """Return the features of the records still in play, and their positions."""
+        fate, mapped = prepared.fate, prepared.mapped
+        positions = np.flatnonzero(fate.alive)
         if len(positions) == 0:
             return None, positions
         local = Problems()
-        whole = len(positions) == records.num_rows
-        take = None if whole else pa.array(positions)
-        columns = {
-            name: _array(mapped.table.column(name) if take is None else mapped.table.column(name).take(take))
-            for name in self._expressions
-        }
-        rows = records.column(ROW) if take is None else records.column(ROW).take(take)
+        records, table = prepared.records, mapped.table
+        if len(positions) < records.num_rows:
+            records, table = records.take(pa.array(positions)), table.take(pa.array(positions))
+        columns = {name: _array(table.column(name)) for name in self._expressions}
         for name, failed in mapped.failed.items():
-            message = partial(self._failure, records, name, positions)
+            message = partial(self._failure, prepared.records, mapped, name, positions)
             local.add(failed[positions], "bad-value", message)
-        ids = self._identify(columns, local)
-        spans = {
-            name: self._span(name, columns, len(positions), local) for name in ("valid_from", "valid_to")
-        }
-        self._check_values(columns, local)
-        wkb = pa.array(shapely.to_wkb(checked.geometries[positions]), pa.binary())
-        content = {**spans, **self._documents(records, columns, take, len(positions)), "geometry": wkb}
-        table = {**ids, **content, "source_row": rows.cast(pa.int64())}
-        table["digest"] = digests(table)
-        duplicates = self._duplicates(table, columns, local)
+        made = identify(columns, self._context.namespace, local)
+        for name in ("valid_from", "valid_to"):
+            made[name] = life_span(name, columns, self._zone, len(positions), local)
+        check_values(columns, self._mapping, self._type, self._required, local)
+        made |= documents(
+            {name: columns[name] for name in self._mapping.columns},
+            records,
+            mapped.used,
+            has_raw=self._mapping.raw,
+            is_open=self._type.open,
+        )
+        made["geometry"] = pa.array(shapely.to_wkb(prepared.checked.geometries[positions]), pa.binary())
+        made["digest"] = digests(made)
+        made["source_row"] = records.column(ROW).cast(pa.int64())
+        duplicates = self._duplicates(made, columns, local)
         fate.rejected.found.update({int(positions[i]): p for i, p in local.found.items()})
         fate.duplicates.update({int(positions[i]): first for i, first in duplicates.items()})
         fate.settle()
-        batch = pa.RecordBatch.from_pydict({f.name: table[f.name] for f in FEATURE_SCHEMA}, schema=_LOOSE)
+        batch = pa.RecordBatch.from_pydict({f.name: made[f.name] for f in FEATURE_SCHEMA}, schema=_LOOSE)
         good = fate.alive[positions]
         batch = (batch if good.all() else batch.filter(pa.array(good))).cast(FEATURE_SCHEMA)
         return (batch if batch.num_rows else None), positions[good]
 
-    def _failure(self, records: pa.RecordBatch, name: str, positions: Any, i: int) -> str:
+    def _failure(self, records: pa.RecordBatch, mapped: Mapped, name: str, positions: Any, i: int) -> str:
         """Say which expression failed on which values, for the record at `positions[i]`."""
         position = int(positions[i])
-        values = ", ".join(f"{c} = {shown(records.column(c)[position])}" for c in self._mapper.uses(name))
+        values = ", ".join(f"{c} = {shown(records.column(c)[position])}" for c in mapped.uses[name])
         return f"{name}: {' '.join(self._expressions[name].split())} failed for {values or 'this record'}"
-
-    def _identify(self, columns: dict[str, pa.Array], rejected: Problems) -> dict[str, pa.Array]:
-        """Return `fid`, `namespace`, `local_id`, `version_id` and `alias`."""
-        own = self._context.namespace
-        local = pc.fill_null(columns["id.local_id"].cast(pa.string()), "")
-        missing = pc.equal(local, "").to_numpy(zero_copy_only=False)
-        rejected.add(
-            missing,
-            "missing-id",
-            "the record has no identifier: the recipe's id.local_id gives nothing for it",
-        )
-        if "id.namespace" in columns:
-            given = columns["id.namespace"].cast(pa.string())
-            namespace = pc.if_else(pc.equal(pc.fill_null(given, ""), ""), own, given)
-        else:
-            namespace = pa.repeat(own, len(local))
-        if "id.namespace" not in columns and not pc.any(pc.match_substring_regex(local, _UNSAFE)).as_py():
-            fid = local  # nothing to encode, which is the usual case
-        else:
-            pairs = zip(namespace.to_pylist(), local.to_pylist(), strict=True)
-            fid = pa.array([encode_fid(n, i, own) for n, i in pairs], pa.string())
-        version = (
-            columns["id.version_id"].cast(pa.string())
-            if "id.version_id" in columns
-            else pa.nulls(len(local), pa.string())
-        )
-        alias = (
-            columns["alias"].cast(pa.string()) if "alias" in columns else pa.nulls(len(local), pa.string())
-        )
-        return {"fid": fid, "namespace": namespace, "local_id": local, "version_id": version, "alias": alias}
-
-    def _span(self, name: str, columns: dict[str, pa.Array], count: int, rejected: Problems) -> pa.Array:
-        """Return one end of the life span as instants."""
-        kind = FEATURE_SCHEMA.field(name).type
-        column = columns.get(name)
-        if column is None or column.null_count == count:
-            return pa.nulls(count, kind)
-        given = column.is_valid().to_numpy(zero_copy_only=False)
-        read = instants(pa.chunked_array([column]), self._zone, name)
-        rejected.add(read.unreadable & given, "bad-value", lambda i: f"{name}: {shown(column[i])} is no time")
-        rejected.add(
-            read.unclear & given,
-            "bad-value",
-            lambda i: f"{name}: {shown(column[i])} does not exist or occurs twice, as clocks change",
-        )
-        return pa.array(read.utc, mask=~given).cast(kind)
-
-    def _check_values(self, columns: dict[str, pa.Array], rejected: Problems) -> None:
-        for name in self._required:
-            missing = columns[name].is_null().to_numpy(zero_copy_only=False)
-            rejected.add(missing, "missing-value", f"{name} is required, and the record has none")
-        for name in self._mapping.columns:
-            for position, message in self._type.failing(name, columns[name]).items():
-                rejected.found.setdefault(position, ("schema", message))
-        for name, vocabulary in self._mapping.codes.items():
-            column = columns[name].cast(pa.string())
-            known = pc.is_in(column, value_set=pa.array(sorted(finest_codes(vocabulary)), pa.string()))
-            unknown = pc.and_(column.is_valid(), pc.invert(known)).to_numpy(zero_copy_only=False)
-            rejected.add(unknown, "unknown-code", partial(_unknown_code, name, vocabulary, column))
-
-    def _documents(
-        self, records: pa.RecordBatch, columns: dict[str, pa.Array], take: pa.Array | None, count: int
-    ) -> dict[str, pa.Array]:
-        """Return `properties` and `raw`: what canonical columns took, and what they did not."""
-        own = {name: columns[name] for name in self._mapping.columns}
-        rest = (
-            {}
-            if not self._mapping.raw
-            else {
-                name: records.column(name) if take is None else records.column(name).take(take)
-                for name in records.schema.names
-                if name not in _HIDDEN and not name.startswith("_") and name not in self._mapper.used
-            }
-        )
-        has_raw = self._mapping.raw and RAW in records.schema.names
-        raw = records.column(RAW).cast(pa.string()) if has_raw else None
-        if raw is not None and take is not None:
-            raw = raw.take(take)
-        if self._type.open:
-            # A feature type without a schema of its own has the source's columns for properties.
-            rest = {k: v for k, v in rest.items() if k not in own}
-            return {
-                "properties": json_objects({**own, **rest}, count),
-                "raw": raw if raw is not None else pa.nulls(count, pa.string()),
-            }
-        left = json_objects(rest, count) if rest else None
-        if raw is not None and left is not None:
-            raw = merge_objects(left, raw)
-        elif raw is None:
-            raw = left if left is not None else pa.nulls(count, pa.string())
-        return {"properties": json_objects(own, count), "raw": raw}
 
     def _duplicates(
         self, table: dict[str, pa.Array], columns: dict[str, pa.Array], rejected: Problems
@@ -384,7 +318,7 @@ class FeatureHarmoniser:
         names = self._recipe.duplicate_key
         if not names:
             return []
-        parts = [table[n] if n in _ID_PARTS else columns[n] for n in names]
+        parts = [table[n] if n in ID_PARTS else columns[n] for n in names]
         joined: list[str | None] = pc.binary_join_element_wise(
             *[p.cast(pa.string()) for p in parts], UNIT
         ).to_pylist()
@@ -413,40 +347,6 @@ class FeatureHarmoniser:
 
 #: FEATURE_SCHEMA before the records that break it are taken out.
 _LOOSE = pa.schema([f.with_nullable(True) for f in FEATURE_SCHEMA])
-
-
-def _expressions(recipe: Recipe) -> dict[str, str]:
-    """Return all SQL of a recipe of features by the name that messages use.
-
-    Raises:
-        RecipeError: `duplicate_key` names what is not there, or a property has a name that is taken.
-    """
-    mapping = recipe.feature
-    if mapping is None:
-        return {}
-    others = {
-        "id.local_id": mapping.id.local_id,
-        "id.namespace": mapping.id.namespace,
-        "id.version_id": mapping.id.version_id,
-        "alias": mapping.alias,
-        "valid_from": mapping.valid_from,
-        "valid_to": mapping.valid_to,
-        "where": mapping.where,
-        "cell": mapping.cell,
-    }
-    taken = set(others) & set(mapping.columns)
-    if taken:
-        raise RecipeError(
-            f"feature.columns: {sorted(taken)[0]!r} has its own place in a recipe", where=recipe.name
-        )
-    for name in recipe.duplicate_key:
-        if name not in mapping.columns and name not in _ID_PARTS:
-            raise RecipeError(f"duplicate_key: {name!r} is not among the columns", where=recipe.name)
-    return {**mapping.columns, **{name: sql for name, sql in others.items() if sql is not None}}
-
-
-def _unknown_code(name: str, vocabulary: str, column: pa.Array, position: int) -> str:
-    return f"{name}: {column[position].as_py()} is no code of the vocabulary {vocabulary}"
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:

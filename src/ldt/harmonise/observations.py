@@ -90,7 +90,7 @@ class ObservationHarmoniser:
 
     def _chunk(self, batch: pa.RecordBatch) -> Chunk:
         mapped = self._mapper.run(batch)
-        records = Records(batch, mapped, self._mapper, self._mapping.unpivot)
+        records = Records(batch, mapped, self._mapping.unpivot)
         _first_checks(records, self._mapping)
         live = records.live()
         table = mapped.table if len(live) == mapped.table.num_rows else mapped.table.take(pa.array(live))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ldt.harmonise.chunk import Chunk
-from ldt.harmonise.columns import INDEX, Mapped, Mapper
+from ldt.harmonise.columns import INDEX, Mapped
 from ldt.harmonise.recipe import Unpivot
 from ldt.harmonise.unpivot import element, sources
 from ldt.model.outcome import Outcome, RecordOutcome
@@ -41,13 +41,10 @@ class Records:
     Args:
         batch: the source's records.
         mapped: the rows that the recipe's expressions made of them.
-        mapper: what made them; it knows which columns an expression used.
         unpivot: how records became rows, if not one to one.
     """
 
-    def __init__(
-        self, batch: pa.RecordBatch, mapped: Mapped, mapper: Mapper, unpivot: Unpivot | None
-    ) -> None:
+    def __init__(self, batch: pa.RecordBatch, mapped: Mapped, unpivot: Unpivot | None) -> None:
         self.batch = batch
         self.mapped = mapped
         self.unpivot = unpivot
@@ -57,7 +54,6 @@ class Records:
         self.malformed: Flags | None = None
         if MALFORMED in batch.schema.names and batch.column(MALFORMED).null_count < batch.num_rows:
             self.malformed = batch.column(MALFORMED).is_valid().to_numpy(zero_copy_only=False)
-        self._mapper = mapper
 
     def live(self) -> Rows:
         """Return the rows that have no problem so far and a value to be looked at."""
@@ -81,7 +77,7 @@ class Records:
     def given(self, row: int, name: str) -> str:
         """Return what a row's record holds in the columns that the expression `name` uses."""
         record = int(self.index[row])
-        held = {c: self.batch.column(c)[record].as_py() for c in self._mapper.uses(name)}
+        held = {c: self.batch.column(c)[record].as_py() for c in self.mapped.uses[name]}
         if self.unpivot is not None:
             place = int(self.mapped.table.column(self.unpivot.ordinal)[row].as_py())
             held.update([element(self.batch, self.unpivot, record, place)])
