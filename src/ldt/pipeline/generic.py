@@ -15,15 +15,14 @@ from typing import Any
 from ldt import sources
 from ldt.harmonise.feature_types import feature_type_names
 from ldt.harmonise.recipe import FeatureMapping, Recipe
-from ldt.pipeline.inspect.columns import degree_columns
+from ldt.pipeline.inspect.columns import point_columns
 from ldt.pipeline.inspect.places import guess, label
 from ldt.pipeline.inspect.profile import WORDS, Column, Profile, profile
 from ldt.pipeline.inspect.times import time_column
-from ldt.sources.dialect import judge_dialect
 from ldt.sources.gml import GmlOptions
+from ldt.sources.judged import judged_options
 from ldt.sources.resource import Resource
 from ldt.sources.source import Batch
-from ldt.sources.workbook import Workbook, is_workbook
 
 #: Names that libraries give to a layer for want of a better one.
 _NAMELESS = frozenset({"ogrgeojson", "layer", "sql_statement", "select", "features", "geojson"})
@@ -70,11 +69,12 @@ def specialised(recipe: Recipe, resources: Sequence[Resource], name: str | None)
     mapping = recipe.feature
     if mapping is None or not is_generic(recipe):
         return recipe, name or recipe.name
-    options = {**_options(recipe, resources[0]), **recipe.source.options}
+    reader, given = recipe.source.reader, recipe.source.options
+    options = {**judged_options(reader, resources[0].path, given=given), **given}
     seen = profile(_records(recipe.source.reader, resources, options), limit=None, unique=False)
-    pointless = recipe.source.reader in _WITH_POINTS and "x" not in options and not seen.places
-    if pointless and (found := degree_columns(seen)):
-        options |= {"x": found[0], "y": found[1], "crs": "EPSG:4326"}
+    pointless = reader in _WITH_POINTS and "x" not in options and not seen.places
+    if pointless and (found := point_columns(seen, recipe.source.country)) and found.crs:
+        options |= {"x": found.x, "y": found.y, "crs": found.crs}
     crs = _crs(recipe, seen)
     own = name or layer_name(recipe.source.reader, resources[0], options)
     dataset = name or safe_name(own)
@@ -111,17 +111,6 @@ def _crs(recipe: Recipe, seen: Profile) -> dict[str, str]:
 def undeclared(seen: Profile) -> bool:
     """Whether there are coordinates for which no CRS is declared."""
     return bool(seen.unplaced) and "no CRS is declared" in " ".join(seen.problems)
-
-
-def _options(recipe: Recipe, resource: Resource) -> dict[str, Any]:
-    """Return how the first file is written, where the recipe leaves that open."""
-    if recipe.source.reader != "table":
-        return {}
-    if is_workbook(resource.path):
-        book = Workbook(resource.path)
-        return {"skip": book.header_row(book.sheet(recipe.source.options.get("sheet")))}
-    dialect = judge_dialect(resource.path)
-    return {"delimiter": dialect.delimiter, **dialect.options()}
 
 
 def _records(reader: str, resources: Sequence[Resource], options: dict[str, Any]) -> Iterator[Batch]:

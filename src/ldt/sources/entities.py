@@ -1,4 +1,4 @@
-"""Entities of context brokers (NGSI-LD, NGSI v2) and geometries within JSON records, as plain records.
+"""Entities of context brokers (NGSI-LD, NGSI v2) as plain records.
 
 An attribute of an entity comes in two forms: its value alone (key-values), or normalized, an object with `type`, `value` and what
 is said of the value: `unitCode`, `observedAt` (ETSI GS CIM 009, 4.5; NGSI v2, "Attribute representation"). Both become the same.
@@ -7,14 +7,8 @@ is said of the value: `unitCode`, `observedAt` (ETSI GS CIM 009, 4.5; NGSI v2, "
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
-
-import orjson
-import pyarrow as pa
-import shapely
-from shapely.errors import ShapelyError
-from shapely.geometry import shape
 
 #: Where a normalized attribute has its value.
 _HOLDERS = ("value", "object", "languageMap", "vocab", "json", "valueList", "objectList")
@@ -77,14 +71,16 @@ def values(entity: dict[str, Any]) -> list[dict[str, Any]]:
     return records
 
 
-def geometries(records: list[Any], path: str) -> pa.Array:
-    """Return the GeoJSON geometries at a path in records as WKB; null where there is none, or none that can be read.
-
-    Args:
-        records: objects.
-        path: keys with dots between them, numbers for places in lists (`Locations.0.location`).
-    """
-    return pa.array([_wkb(_at(record, path.split("."))) for record in records], pa.binary())
+def at(value: Any, keys: Sequence[str]) -> Any:
+    """Return what stands at the end of keys, of which numbers are places in lists (`Locations`, `0`, `location`); None for nothing."""
+    for key in keys:
+        if isinstance(value, list) and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+        elif isinstance(value, dict):
+            value = value.get(key)
+        else:
+            return None
+    return value
 
 
 def _of_feature(feature: dict[str, Any]) -> dict[str, Any]:
@@ -134,30 +130,3 @@ def _number(value: Any) -> float | None:
     if isinstance(value, int | float):
         return float(value)
     return float(value) if _NUMBER.fullmatch(str(value)) else None
-
-
-def _at(value: Any, keys: list[str]) -> Any:
-    for key in keys:
-        if isinstance(value, list) and key.isdigit() and int(key) < len(value):
-            value = value[int(key)]
-        elif isinstance(value, dict):
-            value = value.get(key)
-        else:
-            return None
-    return value
-
-
-def _wkb(value: Any) -> bytes | None:
-    if isinstance(value, str):
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return None
-    if isinstance(value, dict) and isinstance(value.get("geometry"), dict):
-        value = value["geometry"]
-    if not isinstance(value, dict) or "type" not in value:
-        return None
-    try:
-        return bytes(shapely.to_wkb(shape(value)))
-    except (ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError):
-        return None

@@ -1,7 +1,7 @@
 """Reader `json`: JSON that is no GeoJSON, as records.
 
 `items`: a list of objects, one record each. `entries`: an object whose keys mean something (a day), one record per key with
-the columns `key` and `value`. JSON Lines are a list of their objects. Numbers, booleans and text keep their type if a column has only one; everything else arrives as
+the columns `key` and `value`. JSON Lines are a list of their objects, JSON-stat a list of its cells (:mod:`ldt.sources.json_stat`). Numbers, booleans and text keep their type if a column has only one; everything else arrives as
 JSON text, which SQL takes apart (`prices->>'$[0]'`).
 """
 
@@ -15,12 +15,13 @@ from typing import Any, Literal
 import orjson
 import pyarrow as pa
 
-from ldt.axis import AxisOrder
 from ldt.errors import RecipeError, SourceError
-from ldt.sources.batches import BATCH_ROWS, check_options, column_names, declare, with_rows
-from ldt.sources.entities import entities, geometries, simplified, values
-from ldt.sources.points import PointOptions, point_crs, with_names, with_points
-from ldt.sources.source import GEOMETRY, MALFORMED, RAW, Batch, Description, LayerDescription
+from ldt.sources import json_stat
+from ldt.sources.batches import BATCH_ROWS, check_options, column_names, with_rows
+from ldt.sources.entities import entities, simplified, values
+from ldt.sources.json_places import numbers_at, place_of, texts_at
+from ldt.sources.points import PointOptions, point_crs, with_names, with_points, with_texts
+from ldt.sources.source import MALFORMED, RAW, Batch, Description, LayerDescription
 
 SUFFIXES = (".json", ".jsonld")
 
@@ -40,15 +41,15 @@ class JsonOptions(PointOptions):
         records: `items` of a list, or `entries` of an object; without it, what the value at `path` is; without both, the list that an
             answer of a service wraps.
         path: keys to the list or object, with dots between them (`result.records`).
-        geometry: keys, within a record, to a GeoJSON geometry (`Locations.0.location`); in longitude and latitude, as GeoJSON is.
+        geometry: keys, within a record, to a geometry (`Locations.0.location`): GeoJSON, or a text in one of the forms of
+            :mod:`ldt.sources.geotext`.
         model: `ngsi-ld` for entities of a context broker, one record each, normalized or not; `ngsi-ld-values` for one record per
             value of theirs, with `id`, `type`, `attribute`, `number`, `text`, `unit`, `observed_at` and the whole `entity`.
-        x, y, crs: see :class:`~ldt.sources.points.PointOptions`; for records without a geometry.
+        x, y, crs: see :class:`~ldt.sources.points.PointOptions`; `x` and `y` may be keys with dots between them, as `geometry` is.
     """
 
     records: Literal["items", "entries"] | None = None
     path: str | None = None
-    geometry: str | None = None
     model: Literal["ngsi-ld", "ngsi-ld-values"] | None = None
 
 
@@ -61,27 +62,33 @@ class JsonReader:
     def read(self, path: Path, options: dict[str, Any]) -> Iterator[Batch]:
         """Yield the records of one document."""
         chosen = check_options(JsonOptions, options, "json")
-        columns, count = _columns(load(path), chosen, path)
-        has_geometry = GEOMETRY in columns
-        chosen = with_names(chosen, list(columns), "json")
-        crs = (
-            declare("OGC:CRS84", "GeoJSON (RFC 7946)", AxisOrder.XY)
-            if has_geometry
-            else point_crs(chosen, "json")
-        )
+        columns, items, count = _columns(load(path), chosen, path)
+        nested = chosen.x is not None and "." in chosen.x
+        if not nested and chosen.geometry is None:
+            chosen = with_names(chosen, list(columns), "json")
+        crs = point_crs(chosen, "json")
         for first in range(0, count, BATCH_ROWS):
             size = min(BATCH_ROWS, count - first)
             part = {name: column.slice(first, size) for name, column in columns.items()}
-            records = with_rows(part, first, size)
-            yield Batch(with_points(records, chosen) if chosen.x and not has_geometry else records, crs)
+            records, here = with_rows(part, first, size), items[first : first + size]
+            if chosen.geometry is not None:
+                yield from with_texts(records, texts_at(here, chosen.geometry), chosen.geometry, crs)
+            elif nested:
+                yield Batch(
+                    with_points(records, *(numbers_at(here, k or "") for k in (chosen.x, chosen.y))), crs
+                )
+            elif chosen.x is not None:
+                yield Batch(with_points(records, records.column(chosen.x), records.column(chosen.y)), crs)
+            else:
+                yield Batch(records)
 
     def describe(self, path: Path) -> Description:
         """Tell what the document as a whole holds."""
         document = load(path)
         form, options = _form(document)
-        columns, count = _columns(document, options, path)
+        columns, _, count = _columns(document, options, path)
         shown = {name: str(column.type) for name, column in columns.items() if name not in {RAW, MALFORMED}}
-        name = _type(document) if options.model else None
+        name = _type(document) if options.model == "ngsi-ld" else json_stat.title(document)
         layer = LayerDescription(name=name or path.stem, count=count, columns=shown)
         bad = count - columns[MALFORMED].null_count
         if bad:
@@ -95,6 +102,8 @@ def _form(document: Any) -> tuple[str, JsonOptions]:
         first = members[0] if members else None
         if isinstance(first, dict) and ("@iot.id" in first or "@iot.selfLink" in first):
             return "SensorThings page", JsonOptions(path="value")
+    if json_stat.is_json_stat(document):
+        return "JSON-stat", JsonOptions()
     found = entities(document)
     if found and all(str(e["id"]).startswith("urn:ngsi-ld:") or _context(e) for e in found):
         return "NGSI-LD entities", JsonOptions(model="ngsi-ld")
@@ -167,10 +176,19 @@ def _list_within(document: Any) -> Any:
     return document
 
 
-def _columns(document: Any, options: JsonOptions, path: Path) -> tuple[dict[str, pa.Array], int]:
-    """Return the columns of all records, and their number."""
+def judge_place(path: Path, options: dict[str, Any]) -> dict[str, str]:
+    """Return the options that make the places of a document's records, which options so far tell how to find."""
+    chosen = check_options(JsonOptions, options, "json")
+    value = _value(load(path), chosen, path)
+    return place_of(value) if isinstance(value, list) else {}
+
+
+def _value(document: Any, options: JsonOptions, path: Path) -> Any:
+    """Return the list of records, or the object whose entries are records."""
     bare = options.path is None and options.records is None and options.model is None
-    value = _list_within(document) if bare else document
+    value = document
+    if bare:
+        value = json_stat.records(document) if json_stat.is_json_stat(document) else _list_within(document)
     for key in options.path.split(".") if options.path else []:
         if not isinstance(value, dict) or key not in value:
             there = ", ".join(list(value)[:20]) if isinstance(value, dict) else type(value).__name__
@@ -179,17 +197,20 @@ def _columns(document: Any, options: JsonOptions, path: Path) -> tuple[dict[str,
             )
         value = value[key]
     if options.model:
-        value = _entities_of(value, options.model, path)
-    elif options.records == "items" and isinstance(value, dict):
-        value = [value]  # one record alone
+        return _entities_of(value, options.model, path)
+    if options.records == "items" and isinstance(value, dict):
+        return [value]  # one record alone
+    return value
+
+
+def _columns(document: Any, options: JsonOptions, path: Path) -> tuple[dict[str, pa.Array], list[Any], int]:
+    """Return the columns of all records, the records themselves, and their number."""
+    value = _value(document, options, path)
     kind = options.records or ("entries" if isinstance(value, dict) else "items")
     if kind == "entries" and isinstance(value, dict):
-        return _entries(value), len(value)
+        return _entries(value), [{"key": k, "value": v} for k, v in value.items()], len(value)
     if kind == "items" and isinstance(value, list):
-        columns = _items(value)
-        if options.geometry:
-            columns[GEOMETRY] = geometries(value, options.geometry)
-        return columns, len(value)
+        return _items(value), value, len(value)
     if options.records is None:
         raise SourceError(
             "holds neither a list nor an object", where=path.name, remedy="set the option `path`"

@@ -17,7 +17,7 @@ from ldt.errors import HostileSource, SourceError
 from ldt.settings import settings
 from ldt.sources.batches import BATCH_ROWS, check_options, column_names, declare, with_rows
 from ldt.sources.judge import judge
-from ldt.sources.points import PointOptions, point_crs, with_names, with_points
+from ldt.sources.points import PointOptions, placed, point_crs, with_names
 from ldt.sources.source import GEOMETRY, Batch, DeclaredCrs, Description, LayerDescription
 
 SUFFIXES = (".parquet", ".geoparquet")
@@ -28,7 +28,7 @@ class ParquetOptions(PointOptions):
 
     Attributes:
         columns: which columns to read; all without it.
-        x, y, crs: see :class:`~ldt.sources.points.PointOptions`; for files without a geometry.
+        geometry, x, y, crs: see :class:`~ldt.sources.points.PointOptions`; for files without a geometry.
     """
 
     columns: list[str] | None = None
@@ -70,7 +70,10 @@ class ParquetReader:
                 if geometry in batch.schema.names:
                     columns[GEOMETRY] = batch.column(geometry).cast(pa.binary())
                 records = with_rows(columns, done, batch.num_rows)
-                yield Batch(with_points(records, chosen) if chosen.x and not geometry else records, crs)
+                if geometry:
+                    yield Batch(records, crs)
+                else:
+                    yield from placed(records, chosen, crs)
                 done += batch.num_rows
 
     def describe(self, path: Path) -> Description:

@@ -1,11 +1,13 @@
-"""Points of records that have two columns of coordinates and no geometry."""
+"""Places of records that have no geometry of their own: two columns of coordinates, or one of geometries as text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
@@ -15,20 +17,55 @@ from pydantic import model_validator
 from ldt.axis import AxisOrder
 from ldt.errors import RecipeError
 from ldt.sources.batches import Options, declare
-from ldt.sources.source import GEOMETRY, DeclaredCrs
+from ldt.sources.geotext import read_texts
+from ldt.sources.source import GEOMETRY, MALFORMED, RAW, Batch, DeclaredCrs
+
+#: What columns of eastings and longitudes, and of northings and latitudes, are called in the languages of Europe's open data.
+_EASTINGS = frozenset(["lon", "long", "lng", "longitude", "laenge", "länge", "longitud", "longitudine", "lengtegraad", "lengdegrad", "längengrad", "laengengrad", "dlugosc", "długość", "geolaenge", "easting", "eastings", "ostwert", "rechtswert", "rechts", "east"])  # fmt: skip
+_NORTHINGS = frozenset(["lat", "latitude", "breite", "latitud", "latitudine", "breedtegraad", "breddegrad", "breitengrad", "szerokosc", "szerokość", "geobreite", "northing", "northings", "nordwert", "hochwert", "hoch", "north"])  # fmt: skip
+#: What stands beside `x` and `y`, and behind the words above.
+_BESIDE = frozenset(["coord", "coords", "coordinate", "coordinata", "coordinada", "coordenada", "koord", "koordinate", "koordinaten", "geo", "geogr", "gps", "point", "punkt", "pos", "position", "stop", "utm", "gk", "rd", "lv", "mn", "l", "lambert", "wgs", "etrs", "epsg", "srid", "puwg", "osgb", "bng", "d", "dd", "deg", "degrees", "m", "x", "y", "zone"])  # fmt: skip
+_TOKEN = re.compile(r"[^\W\d_]+")
+
+
+def is_easting(name: str) -> bool:
+    """Whether a column is called like an easting or a longitude."""
+    return _is_called(name, _EASTINGS, ("x", "e"))
+
+
+def is_northing(name: str) -> bool:
+    """Whether a column is called like a northing or a latitude."""
+    return _is_called(name, _NORTHINGS, ("y", "n"))
+
+
+def _is_called(name: str, words: frozenset[str], letters: tuple[str, ...]) -> bool:
+    """Whether a name has a word with only words beside it behind (`station_latitude_d`), or a letter with only such about it (`X_UTM`, `xcoord`)."""
+    tokens = _TOKEN.findall(name.lower())
+    for place, token in enumerate(tokens):
+        if token in words and _BESIDE.issuperset(tokens[place + 1 :]):
+            return True
+        joined = (token[:1] in letters and token[1:] in _BESIDE) or (
+            token[-1:] in letters and token[:-1] in _BESIDE
+        )
+        if (token in letters or joined) and _BESIDE.issuperset(tokens[:place] + tokens[place + 1 :]):
+            return True
+    return False
+
 
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 
 
 class PointOptions(Options):
-    """Options of readers whose records may have their place in two columns.
+    """Options of readers whose records may have their place in columns.
 
     Attributes:
+        geometry: column of geometries as text: WKT, EWKT, WKB in hexadecimal, GeoJSON (:mod:`ldt.sources.geotext`).
         x: column of the easting or longitude, and `y` of the northing or latitude; a decimal comma is understood. Where files
             differ, several (`longitude|lon`), the first of them that there is; upper and lower case do not matter.
-        crs: of `x` and `y`.
+        crs: of `x` and `y`, and of geometries that do not say theirs.
     """
 
+    geometry: str | None = None
     x: str | None = None
     y: str | None = None
     crs: str | None = None
@@ -37,6 +74,8 @@ class PointOptions(Options):
     def _point_is_whole(self) -> PointOptions:
         if (self.x is None) != (self.y is None):
             raise ValueError("`x` and `y` come together")
+        if self.x is not None and self.geometry is not None:
+            raise ValueError("`geometry` stands alone, or `x` and `y` do")
         return self
 
 
@@ -44,17 +83,19 @@ Chosen = TypeVar("Chosen", bound=PointOptions)
 
 
 def with_names(options: Chosen, names: Sequence[str], reader: str) -> Chosen:
-    """Return the options with `x` and `y` as the file writes them.
+    """Return the options with `x`, `y` and `geometry` as the file writes them.
 
     Raises:
         RecipeError: the file has no such column.
     """
     folded = {name.lower(): name for name in reversed(names)}
     found = {}
-    for option, wanted in (("x", options.x), ("y", options.y)):
+    for option, wanted in (("x", options.x), ("y", options.y), ("geometry", options.geometry)):
         if wanted is None:
             continue
-        name = next((folded[w] for w in wanted.lower().split("|") if w in folded), None)
+        # A name that is reserved comes with `_`.
+        possible = [w for one in wanted.lower().split("|") for w in (one, f"{one}_")]
+        name = next((folded[w] for w in possible if w in folded), None)
         if name is None:
             raise RecipeError(
                 f"no column {wanted!r}",
@@ -66,12 +107,12 @@ def with_names(options: Chosen, names: Sequence[str], reader: str) -> Chosen:
 
 
 def point_crs(options: PointOptions, reader: str) -> DeclaredCrs | None:
-    """Return the CRS of the points that `x` and `y` make.
+    """Return the CRS of places that do not say theirs.
 
     Raises:
         RecipeError: PROJ does not know it.
     """
-    if options.x is None or options.crs is None:
+    if options.crs is None:
         return None
     crs = declare(options.crs, options.crs, AxisOrder.XY)
     if crs is None:
@@ -83,9 +124,69 @@ def point_crs(options: PointOptions, reader: str) -> DeclaredCrs | None:
     return crs
 
 
-def with_points(records: pa.RecordBatch, options: PointOptions) -> pa.RecordBatch:
+def placed(records: pa.RecordBatch, options: PointOptions, crs: DeclaredCrs | None) -> Iterator[Batch]:
+    """Yield records with the places that their columns say, one batch for each CRS that geometries declare.
+
+    Args:
+        records: as read.
+        options: with names as the file writes them.
+        crs: of :func:`point_crs`.
+    """
+    if options.geometry is not None:
+        values = records.column(options.geometry).to_pylist()
+        texts = [v.hex() if isinstance(v, bytes) else v if v is None else str(v) for v in values]
+        yield from with_texts(records, texts, options.geometry, crs)
+    elif options.x is not None:
+        yield Batch(with_points(records, records.column(options.x), records.column(options.y)), crs)
+    else:
+        yield Batch(records)
+
+
+def with_texts(
+    records: pa.RecordBatch, texts: Sequence[str | None], name: str, crs: DeclaredCrs | None
+) -> Iterator[Batch]:
+    """Yield records with the geometries that texts are; a record whose text is none is malformed: it would lie nowhere without a word.
+
+    Args:
+        records: as read.
+        texts: one for each.
+        name: what the texts are called.
+        crs: of those that do not say theirs.
+    """
+    geometries, declared = read_texts(texts, crs)
+    there = ~shapely.is_missing(geometries)
+    records = records.append_column(GEOMETRY, pa.array(shapely.to_wkb(geometries), pa.binary()))
+    bad = {i: t for i, t in enumerate(texts) if t is not None and t.strip() and not there[i]}
+    if bad:
+        records = _with_malformed(records, name, bad)
+    # A record without a geometry has no CRS: it goes with the first.
+    kinds = list(dict.fromkeys(own for own, is_there in zip(declared, there, strict=True) if is_there))
+    if len(kinds) < 2:
+        yield Batch(records, kinds[0] if kinds else crs)
+        return
+    which = [kinds.index(own) if is_there else 0 for own, is_there in zip(declared, there, strict=True)]
+    for place, own in enumerate(kinds):
+        yield Batch(records.filter(pc.equal(pa.array(which), place)), own)
+
+
+def _with_malformed(records: pa.RecordBatch, name: str, bad: dict[int, str]) -> pa.RecordBatch:
+    columns: dict[str, Any] = dict(zip(records.schema.names, records.columns, strict=True))
+    known: dict[str, list[Any]] = {
+        n: columns[n].to_pylist() if n in columns else [None] * len(records) for n in (MALFORMED, RAW)
+    }
+    rows = [n for n in records.schema.names if n not in {GEOMETRY, MALFORMED, RAW}]
+    for place, text in bad.items():
+        if known[MALFORMED][place] is None:
+            known[MALFORMED][place] = f"{name}: {text[:60]!r} is no geometry"
+            own = {n: columns[n][place].as_py() for n in rows}
+            known[RAW][place] = known[RAW][place] or orjson.dumps(own, default=str).decode()
+    made = {**columns, **{n: pa.array(values, pa.string()) for n, values in known.items()}}
+    return pa.RecordBatch.from_pydict(made)
+
+
+def with_points(records: pa.RecordBatch, eastings: pa.Array, northings: pa.Array) -> pa.RecordBatch:
     """Return the records with a point made of two columns; null where one of them is no number."""
-    x, y = (_numbers(records.column(name)) for name in (options.x, options.y))
+    x, y = _numbers(eastings), _numbers(northings)
     points = shapely.points(x, y)
     points[np.isnan(x) | np.isnan(y)] = None
     return records.append_column(GEOMETRY, pa.array(shapely.to_wkb(points), pa.binary()))

@@ -26,7 +26,7 @@ from ldt.errors import RecipeError, SourceError
 from ldt.sources import fixed_width, workbook
 from ldt.sources.batches import check_options, column_names
 from ldt.sources.dialect import judge_dialect, usual_delimiter
-from ldt.sources.points import PointOptions, point_crs, with_names, with_points
+from ldt.sources.points import PointOptions, placed, point_crs, with_names
 from ldt.sources.source import (
     MALFORMED,
     RAW,
@@ -53,7 +53,7 @@ class TableOptions(PointOptions):
         delimiter: one character; without it the one of `,;` tab `|` that is most frequent in the header.
         skip: lines before the header.
         header: whether there is one; otherwise columns are `column_1`, `column_2`, …
-        x, y, crs: see :class:`~ldt.sources.points.PointOptions`.
+        geometry, x, y, crs: see :class:`~ldt.sources.points.PointOptions`.
         sheet: of a workbook that has several.
         widths: characters of each column, where columns stand in fixed places of the line.
     """
@@ -85,7 +85,7 @@ class TableReader:
         chosen = with_names(chosen, names, "table")
         crs = point_crs(chosen, "table")
         for records in blocks:
-            yield Batch(with_points(records, chosen) if chosen.x else records, crs)
+            yield from placed(records, chosen, crs)
 
     def describe(self, path: Path) -> Description:
         """Tell the columns, counting all rows."""

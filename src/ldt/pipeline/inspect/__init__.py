@@ -15,14 +15,14 @@ from ldt import sources
 from ldt.errors import LdtError
 from ldt.harmonise.recipe import Recipe
 from ldt.pipeline.inspect import match
-from ldt.pipeline.inspect.columns import degree_columns, number
+from ldt.pipeline.inspect.columns import PointColumns, number, point_columns
 from ldt.pipeline.inspect.places import countries, declared_label, guess, label, where
 from ldt.pipeline.inspect.profile import Profile, profile
 from ldt.pipeline.inspect.schemas import schema
 from ldt.pipeline.inspect.times import Span, TimeColumn, span, time_column
 from ldt.sources.batches import declare
-from ldt.sources.dialect import judge_dialect
 from ldt.sources.judge import judge
+from ldt.sources.judged import judged_options
 from ldt.sources.resource import magic, open_resources
 from ldt.sources.source import AxisOrder, Batch, Description
 
@@ -53,7 +53,7 @@ class Looked:
     because: str | None = None
     axis_order: str | None = None
     extent: Extent | None = None
-    points: tuple[str, str] | None = None
+    points: PointColumns | None = None
     encoding: str | None = None
     schema: str | None = None
     problems: list[str] = field(default_factory=list)
@@ -164,7 +164,8 @@ def look(path: Path, description: Description) -> list[Looked]:
 
 def look_at(layer: match.Layer) -> Looked:
     """Return what is found of one layer, whose file is open."""
-    found = Looked(layer, reading_options(layer), problems=list(layer.description.problems))
+    options = judged_options(layer.reader, layer.resource.path, layer.name)
+    found = Looked(layer, options, problems=list(layer.description.problems))
     found.encoding, found.schema = _encoding(layer), schema(layer)
     if layer.reader in _CELLS:
         _cells(found)
@@ -173,18 +174,6 @@ def look_at(layer: match.Layer) -> Looked:
     found.recipes = match.fitting(layer)
     found.kind = _kind(found)
     return found
-
-
-def reading_options(layer: match.Layer) -> dict[str, Any]:
-    """Return the reader's options for one layer, as judged from its bytes."""
-    if layer.reader == "vector":
-        return {"layer": layer.name}
-    if layer.reader == "gml":
-        return {"feature": [layer.name]}
-    if layer.reader == "table" and layer.resource.path.suffix.lower() not in {".xlsx", ".xls", ".ods"}:
-        dialect = judge_dialect(layer.resource.path)
-        return {"delimiter": dialect.delimiter, **dialect.options()}
-    return {}
 
 
 def _records(found: Looked) -> None:
@@ -257,24 +246,35 @@ def _extent(code: str, bounds: Sequence[float], order: str) -> Extent | None:
 
 
 def _of_columns(found: Looked, seen: Profile) -> None:
-    """Find longitude and latitude among the columns of a table."""
-    names = degree_columns(seen)
-    if names is None:
+    """Find coordinates among the columns of a table."""
+    points = point_columns(seen)
+    if points is None:
         return
-    x, y = names
+    if points.crs is None:
+        found.problems.append(
+            f"{points.x!r} and {points.y!r} are coordinates; {points.because}: state the option `crs`"
+        )
+        return
     boxes = []
     with found.batches() as batches:
         for batch in batches:
-            pair = [map(_degrees, batch.records.column(name).to_pylist()) for name in (x, y)]
+            pair = [map(_degrees, batch.records.column(name).to_pylist()) for name in (points.x, points.y)]
             boxes += [(a, b) for a, b in zip(*pair, strict=True) if a is not None and b is not None]
-    good = [(a, b) for a, b in boxes if -180 <= a <= 180 and -90 <= b <= 90 and (a, b) != (0, 0)]
+    degrees = points.crs == "EPSG:4326"
+    good = [
+        (a, b) for a, b in boxes if (a, b) != (0, 0) and (not degrees or (abs(a) <= 180 and abs(b) <= 90))
+    ]
     if not good or len(good) * 2 < len(boxes):
         return
-    found.points = (x, y)
-    found.crs_judged, found.axis_order = "EPSG:4326", "xy"
-    found.because = f"{x!r} and {y!r} hold degrees"
+    if points.both:
+        found.problems.append(
+            f"{points.x!r} is taken as the easting and {points.y!r} as the northing; the other way round they would lie in the area of {points.crs} too"
+        )
+    found.points = points
+    found.crs_judged, found.axis_order, found.because = points.crs, "xy", points.because
     lons, lats = zip(*good, strict=True)
-    found.extent = (min(lons), min(lats), max(lons), max(lats))
+    bounds = (min(lons), min(lats), max(lons), max(lats))
+    found.extent = bounds if degrees else _extent(points.crs, bounds, "xy")
 
 
 def _degrees(value: Any) -> float | None:
@@ -305,7 +305,7 @@ def _kind(found: Looked) -> str:
         return "series" if best.observation else "feature" if best.feature and _has_place(best) else "table"
     if is_series(found):
         return "series"
-    return "feature" if found.points else "table"
+    return "feature" if found.points or (found.profile and found.profile.places) else "table"
 
 
 def _has_place(recipe: Recipe) -> bool:
@@ -317,7 +317,8 @@ def is_series(found: Looked) -> bool:
     if found.profile is None or found.time is None or found.time.begin == found.time.end:
         return False
     numbers = [c for c in found.profile.columns.values() if c.kind in {"integer", "number", "comma"}]
-    aside = {found.time.column, *(found.points or ())}
+    places = (found.points.x, found.points.y) if found.points else ()
+    aside = {found.time.column, *places}
     return any(c.name not in aside for c in numbers)
 
 

@@ -207,7 +207,7 @@ def _source(lines: _Lines, found: Looked) -> None:
         k: v for k, v in found.options.items() if k not in {"delimiter", "paths"} or v not in (",", {})
     }
     if found.points:
-        options |= {"x": found.points[0], "y": found.points[1], "crs": "EPSG:4326"}
+        options |= {"x": found.points.x, "y": found.points.y, "crs": found.points.crs}
     if options:
         lines.put(1, "options")
         for key, value in options.items():

@@ -97,11 +97,16 @@ def where(extent: Sequence[float]) -> str:
     return " or ".join(names)
 
 
-def guess(bounds: Sequence[float]) -> list[str]:
+def guess(bounds: Sequence[float], country: str | None = None) -> list[str]:
     """Return the CRS in which coordinates (least x, least y, greatest x, greatest y) could lie in the area that the CRS is made for.
 
     Degrees are degrees: then EPSG:4326 alone is named. The wide ones (EPSG:3857, EPSG:3035) come last.
+
+    Args:
+        bounds: of the coordinates, as they stand.
+        country: ISO 3166 code of where they must lie, if that is known.
     """
+    box = country_box(country) if country else None
     low_x, low_y, high_x, high_y = bounds
     found = []
     for code in _CANDIDATES:
@@ -115,6 +120,8 @@ def guess(bounds: Sequence[float]) -> list[str]:
             to = Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
             lon, lat = to.transform((low_x + high_x) / 2, (low_y + high_y) / 2)
         except ProjError:
+            continue
+        if box and not (box.west <= lon <= box.east and box.south <= lat <= box.north):
             continue
         if code == "EPSG:3857":
             if -25 <= lon <= 45 and 30 <= lat <= 72 and max(map(abs, bounds)) > 1e4:
