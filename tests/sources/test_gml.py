@@ -103,16 +103,30 @@ def test_paths(tmp_path: Path, rows: Rows) -> None:
         None,
         "a.gml",
     )
-    assert json.loads(row["raw"]) == {
+    # What columns have is not there once more.
+    assert json.loads(row["raw"]) == {"legalFoundationDate/@nil": "true"}
+    assert shapely.from_wkb(row["geometry"]).wkt == "POINT (50.9 6.9)"
+
+
+def test_what_a_path_takes_only_partly_stays_in_raw(tmp_path: Path, rows: Rows) -> None:
+    path = collection(tmp_path / "a.gml", site("s1", IDENTIFIED), site("s2", "<ps:name>Bonn</ps:name>"))
+    paths = {"name": "name", "why": "legalFoundationDate", "title": "link/@title", "whole": "inspireID"}
+    first, second = rows("gml", path, paths=paths)
+    assert (first["name"], first["title"], first["whole"]) == ("Köln", "t", "a/1 DE.X")
+    assert json.loads(first["raw"]) == {
+        # Put together with others in one column, so it could not be told any more.
         "inspireID/Identifier/localId": "a/1",
         "inspireID/Identifier/namespace": "DE.X",
+        # Why there is no value is not the value.
         "legalFoundationDate/@nil": "true",
         "legalFoundationDate/@nilReason": "Unpopulated",
+        # One of two names was taken; another attribute of the same element was.
         "name": ["Köln", "Cologne"],
         "link/@href": "http://x/1",
-        "link/@title": "t",
     }
-    assert shapely.from_wkb(row["geometry"]).wkt == "POINT (50.9 6.9)"
+    assert (second["name"], second["raw"]) == ("Bonn", "{}")
+    # Whoever asks for no columns gets all leaves.
+    assert json.loads(rows("gml", path)[1]["raw"]) == {"name": "Bonn"}
 
 
 @pytest.mark.parametrize("path", ["", "a//b", "/a", "a/", "a/@", "@a/b", "a[1]", "a/@*", "ns:a"])

@@ -1,7 +1,7 @@
 """Reader `gml`: features of any GML application schema, INSPIRE's above all, in one pass and bounded memory.
 
 No schema is loaded and none is needed: the recipe's `paths` say where the values of columns stand (see
-:mod:`ldt.sources.gml_paths`), everything else arrives under `raw`. Each feature is parsed, walked once, and forgotten.
+:mod:`ldt.sources.gml_paths`), every leaf that none of them takes whole arrives under `raw`. Members that are alike are not even parsed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ldt.sources.batches import Options, check_options, column_names
 from ldt.sources.gml_ahead import ahead
 from ldt.sources.gml_describe import Summary
 from ldt.sources.gml_leaves import with_leaves
-from ldt.sources.gml_records import GEOMETRY_PATH, GML_ID, HEIGHT, TYPE, Reading, Wanted
+from ldt.sources.gml_records import Reading, Wanted
+from ldt.sources.gml_rows import GEOMETRY_PATH, GML_ID, HEIGHT, TYPE
 from ldt.sources.source import Batch, Description
 
 SUFFIXES = (".gml", ".xml")
@@ -64,17 +65,17 @@ class GmlReader:
                 where="option `paths`",
                 remedy="call it something else than _row, _file, _type, _geometry, _height, gml_id, geometry, raw",
             )
-        if chosen.leaves:
-            plain = {**options, "leaves": False}
-            yield from with_leaves(lambda: self.read(path, plain), reserved | set(names))
-            return
         wanted = Wanted(
             paths=chosen.paths,
             geometry=chosen.geometry,
             features=frozenset(chosen.feature) if chosen.feature is not None else None,
             each=chosen.each,
+            everything=chosen.leaves,
         )
-        yield from ahead(path, wanted, settings().workers)
+        if chosen.leaves:
+            yield from with_leaves(lambda: ahead(path, wanted, settings().workers), reserved | set(names))
+        else:
+            yield from ahead(path, wanted, settings().workers)
 
     def describe(self, path: Path) -> Description:
         """Tell the feature types, reading the whole file once."""

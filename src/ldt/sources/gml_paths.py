@@ -222,7 +222,8 @@ class Walk:
 
     Attributes:
         values: by column: the first text, or the list of all.
-        raw: every leaf by its path; repeated ones as lists.
+        raw: every leaf by its path; repeated ones as lists. Those of which columns have every value are left out, unless
+            `everything` is asked for.
         geometries: in the order of the document.
         inlined: features within the feature, in the order of the document; not those within these.
         inlined_geometries: of those of them that become no records, and so are part of this one.
@@ -230,6 +231,7 @@ class Walk:
     """
 
     __slots__ = (
+        "_left",
         "_within",
         "envelope_srs",
         "geometries",
@@ -240,7 +242,9 @@ class Walk:
         "values",
     )
 
-    def __init__(self, feature: Any, place: Place, paths: list[LocationPath]) -> None:
+    def __init__(
+        self, feature: Any, place: Place, paths: list[LocationPath], *, everything: bool = False
+    ) -> None:
         self.paths = paths
         self.values: list[Any] = [[] if p.many else None for p in paths]
         self.raw: dict[str, Any] = {}
@@ -248,25 +252,25 @@ class Walk:
         self.inlined: list[Any] = []
         self.inlined_geometries: list[FoundGeometry] = []
         self.envelope_srs: str | None = None
+        self._left: set[str] = set()
         self._within = 0
         self._visit(feature, place, None, None)
+        if not everything:
+            self.raw = {key: value for key, value in self.raw.items() if key in self._left}
 
     def _visit(self, element: Any, place: Place, srs_name: str | None, dimension: int | None) -> None:
         for tag, value in element.items():
             key, columns = place.attribute(tag)
-            if columns:
-                self._feed(columns, value)
+            fed = self._feed(columns, value)
             if key is not None:
-                self.keep(key, value)
+                self.keep(key, value, fed=fed)
             if tag == "srsName":
                 srs_name = value
             elif tag == "srsDimension" and value in {"2", "3"}:
                 dimension = int(value)
         text = element.text
         if text is not None and (text := text.strip()):
-            self.keep(place.key, text)
-            if place.text:
-                self._feed(place.text, text)
+            self.keep(place.key, text, fed=self._feed(place.text, text))
         elif place.text and len(element):
             # Asked for the text of an element that has parts: all of it.
             whole = " ".join(t.strip() for t in element.itertext() if t.strip())
@@ -294,9 +298,9 @@ class Walk:
                 if not self._within:
                     self.envelope_srs = self.envelope_srs or first_srs_name(child)
             elif below.inlined and (identifier := gml_id(child)) is not None:
-                self.keep(f"{place.key}/@href", f"#{identifier}")
-                if element.get(_HREF) is None:
-                    self._feed(place.attribute(_HREF)[1], f"#{identifier}")
+                columns = place.attribute(_HREF)[1] if element.get(_HREF) is None else ()
+                fed = self._feed(columns, f"#{identifier}")
+                self.keep(f"{place.key}/@href", f"#{identifier}", fed=fed)
                 self._visit_inlined(child, below, srs_name, dimension)
             else:
                 self._visit(child, below, srs_name, dimension)
@@ -318,22 +322,34 @@ class Walk:
             self.inlined_geometries += self.geometries
         self.raw, self.geometries = raw, geometries
 
-    def _feed(self, columns: tuple[int, ...], value: str) -> None:
+    def _feed(self, columns: tuple[int, ...], value: str) -> bool:
+        """Give a value to columns; tell whether one has it now."""
+        fed = False
         for i in columns:
             if self.paths[i].many:
                 self.values[i].append(value)
             elif self.values[i] is None:
                 self.values[i] = value
+            else:
+                continue
+            fed = True
+        return fed
 
-    def keep(self, key: str, value: str) -> None:
-        """Put a leaf into `raw`."""
-        raw = self.raw
-        if key not in raw:
-            raw[key] = value
-        elif isinstance(before := raw[key], list):
-            before.append(value)
-        else:
-            raw[key] = [before, value]
+    def keep(self, key: str, value: str, *, fed: bool = False) -> None:
+        """Put a leaf into `raw`; `fed` says that a column has it."""
+        if not fed:
+            self._left.add(key)
+        keep(self.raw, key, value)
+
+
+def keep(raw: dict[str, Any], key: str, value: str) -> None:
+    """Put a value into `raw`, into a list where there is one already."""
+    if key not in raw:
+        raw[key] = value
+    elif isinstance(before := raw[key], list):
+        before.append(value)
+    else:
+        raw[key] = [before, value]
 
 
 def first_srs_name(element: Any) -> str | None:

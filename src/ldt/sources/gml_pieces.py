@@ -27,7 +27,8 @@ _ROOT = re.compile(rb"<([A-Za-z_][\w.:-]*)[\s>]")
 _SPACE = re.compile(rb"\s*")
 #: Encodings in which markup is ASCII, by their names in Python.
 _ENCODINGS = frozenset({"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"})
-#: What XML does not allow (XML 1.0, 2.2); the parser tells where it is.
+#: What XML does not allow (XML 1.0, 2.2), for a pattern and as bytes; the parser tells where it is.
+FORBIDDEN = "\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f"
 _FORBIDDEN = bytes(sorted({*range(32)} - {9, 10, 13}))
 _PARSER = etree.XMLParser(
     resolve_entities=False,
@@ -49,6 +50,8 @@ class Pieces:
     Attributes:
         srs_name, axis_labels: of the collection's envelope.
         complete: whether the file was cut down to its end.
+        opening: pattern of what a member begins with, the space before it included.
+        close: what it ends with.
     """
 
     def __init__(self, path: Path, span: tuple[int, int] | None = None) -> None:
@@ -57,35 +60,33 @@ class Pieces:
         self.srs_name: str | None = None
         self.axis_labels: str | None = None
         self.complete = False
-        self._before = self._after = ""
+        self._before = self._after = self.opening = self.close = ""
+        self._opening = re.compile("")
 
-    def __iter__(self) -> Iterator[tuple[str, bool]]:
-        """Yield the text of each member element, its lines ending in a line feed, and whether only what XML allows is in it."""
+    def __iter__(self) -> Iterator[str]:
+        """Yield the member elements, as many as fit into a block and side by side; lines end in a line feed.
+
+        That they stand side by side is for :meth:`member` to find out: who finds it otherwise stops, and `complete` stays false.
+        """
         with self.path.open("rb") as file:
             data = file.read(_MOST_HEAD)
             first = self._begin(data)
             if first is None:
                 return
-            encoding, start, member, tail = first
-            close = f"</{member}>".encode()
-            opening = re.compile(rb"\s*<" + re.escape(member.encode()) + rb"\s*>")
+            encoding, start, tail = first
+            close = self.close.encode()
             data = data[start:]
             if self._span is not None:
                 file.seek(self._span[0])
                 data, tail = file.read(self._span[1] - self._span[0]), _SPACE
             while True:
-                at, plain = 0, _is_plain(data)
-                while (opened := opening.match(data, at)) and (end := data.find(close, opened.end())) >= 0:
-                    piece = data[opened.end() : end]
-                    at = end + len(close)
-                    try:
-                        text = piece.decode(encoding)
-                    except UnicodeDecodeError:
+                if (end := data.rfind(close)) >= 0:
+                    end += len(close)
+                    text, whole = _decoded(data[:end], encoding)
+                    yield text
+                    if not whole:
                         return
-                    if "\r" in text:
-                        text = text.replace("\r\n", "\n").replace("\r", "\n")
-                    yield text, plain or _is_plain(piece)
-                data = data[at:]
+                    data = data[end:]
                 more = _more(file, len(data)) if self._span is None else b""
                 if not more:
                     self.complete = tail.fullmatch(data) is not None
@@ -94,14 +95,23 @@ class Pieces:
                     return
                 data += more
 
+    def member(self, block: str, at: int) -> tuple[str, int]:
+        """Return (text within the member that begins at a place of a block, where it ends); no text where no plain member begins."""
+        opened = self._opening.match(block, at)
+        end = block.find(self.close, opened.end()) if opened else -1
+        if opened is None or end < 0:
+            return "", at
+        text = block[opened.end() : end]
+        return (text, end + len(self.close)) if is_allowed(text) else ("", at)
+
     def spans(self, size: int) -> Iterator[tuple[int, int]]:
         """Yield the bytes, from and up to, of members one after the other, some `size` in each; none if it cannot be cut."""
         with self.path.open("rb") as file:
             first = self._begin(file.read(_MOST_HEAD))
             if first is None:
                 return
-            _, start, member, tail = first
-            close = f"</{member}>".encode()
+            _, start, tail = first
+            close = self.close.encode()
             file.seek(start)
             data = file.read(size)
             while (end := data.rfind(close)) >= 0:
@@ -126,8 +136,8 @@ class Pieces:
             return None
         return features[0]
 
-    def _begin(self, data: bytes) -> tuple[str, int, str, re.Pattern[bytes]] | None:
-        """Return (encoding, place of the first member, its name, what the file must end with); None if it cannot be cut."""
+    def _begin(self, data: bytes) -> tuple[str, int, re.Pattern[bytes]] | None:
+        """Return (encoding, place of the first member, what the file must end with); None if it cannot be cut."""
         body = data.removeprefix(codecs.BOM_UTF8)
         declared = _DECLARATION.match(body)
         encoding = _encoding(declared[0] if declared else b"")
@@ -157,8 +167,10 @@ class Pieces:
         tag = head[head.index(f"<{name}") :]
         tag = tag[: _end_of_tag(tag)]
         self._before, self._after = f"{tag}<{member}>", f"</{member}></{name}>"
+        self.opening, self.close = rf"\s*+<{re.escape(member)}\s*+>", f"</{member}>"
+        self._opening = re.compile(self.opening)
         tail = re.compile(rb"\s*</" + re.escape(root[1]) + rb"\s*>\s*")
-        return encoding, first.start(), member, tail
+        return encoding, first.start(), tail
 
 
 def _encoding(declaration: bytes) -> str | None:
@@ -184,8 +196,19 @@ def _end_of_tag(text: str) -> int:
     return len(text)
 
 
-def _is_plain(piece: bytes) -> bool:
-    return len(piece.translate(None, _FORBIDDEN)) == len(piece) and b"]]>" not in piece
+def _decoded(data: bytes, encoding: str) -> tuple[str, bool]:
+    """Return the text up to the first bytes that are none, its lines ending in a line feed, and whether that is all of it."""
+    try:
+        text, whole = data.decode(encoding), True
+    except UnicodeDecodeError as e:
+        text, whole = data[: e.start].decode(encoding), False
+    return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text), whole
+
+
+def is_allowed(text: str) -> bool:
+    """Whether there is nothing in a text that XML does not allow there."""
+    data = text.encode()
+    return len(data.translate(None, _FORBIDDEN)) == len(data) and "]]>" not in text
 
 
 def _more(file: IO[bytes], have: int) -> bytes:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import orjson
-import pyarrow as pa
 import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from ldt.axis import AxisOrder
 from ldt.errors import HostileSource, SourceError
+from ldt.sources.gml_columns import Alike, Plan, made, plan
 from ldt.sources.gml_crs import parse_srs_name, with_labels
 from ldt.sources.gml_each import parts
 from ldt.sources.gml_geometry import GmlGeometryError, Scope, local_name
@@ -32,17 +31,14 @@ from ldt.sources.gml_paths import (
     parse_path,
 )
 from ldt.sources.gml_pieces import Pieces
-from ldt.sources.gml_shapes import Shapes
-from ldt.sources.source import GEOMETRY, MALFORMED, RAW, ROW, Batch, DeclaredCrs
+from ldt.sources.gml_rows import Rows, alike_columns, together
+from ldt.sources.gml_shapes import Shape, Shapes
+from ldt.sources.source import Batch, DeclaredCrs
 
-GML_ID = "gml_id"
-TYPE = "_type"
-#: Of a solid, top minus bottom, in the unit of its third ordinates.
-HEIGHT = "_height"
-#: Path of the property that the record's geometry comes from, where a feature has several.
-GEOMETRY_PATH = "_geometry"
 #: Features in a batch, at most; and bytes of geometry and text, so that large features are few in one.
 BATCH_FEATURES, BATCH_BYTES = 10_000, 24 * 1024**2
+#: Members of a shape in a batch that are not worth columns of their own.
+FEW = 40
 #: Properties whose geometry only marks where a label or an icon is put.
 _LABELS = frozenset(
     {
@@ -69,12 +65,25 @@ class Wanted:
         geometry: location path of the geometry property.
         features: local names of the feature types that become records; all without it.
         each: local name of the property of which each makes a record.
+        everything: whether `raw` has also the leaves that columns have.
     """
 
     paths: dict[str, str] = field(default_factory=dict)
     geometry: str | None = None
     features: frozenset[str] | None = None
     each: str | None = None
+    everything: bool = False
+
+
+@dataclass(slots=True)
+class _Record:
+    """A record's geometry: the path of its property, its CRS, well-known binary or what is wrong with it, and the height of a solid."""
+
+    path: str | None = None
+    crs: DeclaredCrs | None = None
+    wkb: bytes | None = None
+    problem: str | None = None
+    height: float | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +95,9 @@ class Reading:
         wanted: what of it.
         span: bytes of the file, from and up to, in which the members lie that are read; all of it without.
         members, row: members and records that were read, in this file; those that lie before are passed over.
+        rows: records of the batch that were walked over one by one.
+        alike: members of the batch that wait to become columns, by shape; `waiting` is how many there are.
+        srs_name, axis_labels: of the collection.
     """
 
     path: Path
@@ -100,15 +112,11 @@ class Reading:
     places: dict[str, Place] = field(default_factory=dict)
     defined: dict[str, str | None] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
-    rows: list[int] = field(default_factory=list)
-    ids: list[str | None] = field(default_factory=list)
-    types: list[str] = field(default_factory=list)
-    values: list[list[Any]] = field(default_factory=list)
-    wkb: list[bytes | None] = field(default_factory=list)
-    raw: list[str] = field(default_factory=list)
-    malformed: list[str | None] = field(default_factory=list)
-    geometry_paths: list[str | None] = field(default_factory=list)
-    heights: list[float | None] = field(default_factory=list)
+    rows: Rows = field(default_factory=Rows)
+    plans: dict[Shape, Plan | None] = field(default_factory=dict)
+    alike: dict[Shape, Alike] = field(default_factory=dict)
+    waiting: int = 0
+    srs_name: str | None = None
     axis_labels: str | None = None
     located: bool = False
     size: int = 0
@@ -127,54 +135,94 @@ class Reading:
             NotPlainError: the bytes of a span are not whole plain members.
         """
         try:
-            for member, member_walk, member_srs in self._walked():
-                waiting = [(member, member_walk, member_srs)]
-                while waiting:
-                    feature, walk, srs_name = waiting.pop()
-                    if self.wanted.features is None or local_name(feature.tag) in self.wanted.features:
-                        yield from self.add(self.row, feature, walk, srs_name, member)
-                    self.row += 1
-                    if walk.inlined:
-                        around = walk.envelope_srs or srs_name
-                        # The first of them is taken up next.
-                        waiting += [(f, self.walk(f), around) for f in reversed(walk.inlined)]
+            cut = self.wanted.each is None and not self.members
+            if not (cut and (yield from self._cut())):
+                if self.span is not None:
+                    raise NotPlainError
+                # The file is not, or no longer, one of plain members.
+                yield from self._parsed()
         except SourceError:
             # What was read before the damage is good and stays.
             yield from self.flush()
             raise
         yield from self.flush()
 
-    def _walked(self) -> Iterator[tuple[Any, Walk, str | None]]:
-        """Yield (feature, walk over it, `srsName` of the collection) of every member, parsing only what must be parsed."""
-        if self.wanted.each is not None:
-            members = Members(self.path)
-            for feature in members:
-                for part in parts(feature, self.wanted.each):
-                    self.axis_labels = members.axis_labels
-                    yield part, self.walk(part), members.srs_name
-            return
+    def _cut(self) -> Generator[Batch, None, bool]:
+        """Yield the records of plain members, parsing only what must be parsed; return whether these were all there are."""
         pieces = Pieces(self.path, self.span)
-        shapes = Shapes(pieces.parse, self.walk)
-        for text, allowed in pieces if not self.members else ():
-            known = shapes.recall(text) if allowed else None
-            if known is None:
-                feature = pieces.parse(text) if allowed else None
-                if feature is None:
-                    break
-                known = feature, self.walk(feature)
-            self.axis_labels = pieces.axis_labels
-            self.members += 1
-            yield *known, pieces.srs_name
-        if pieces.complete:
-            return
-        if self.span is not None:
-            raise NotPlainError
-        # The file is not, or no longer, one of plain members.
+        shapes = Shapes(pieces, self.walk)
+        for block in pieces:
+            self.srs_name, self.axis_labels = pieces.srs_name, pieces.axis_labels
+            for shape, found, size in shapes.members(block):
+                alike = self.alike.get(shape) if shape is not None else None
+                if shape is not None and alike is None:
+                    alike = yield from self._begun(shape)
+                if alike is not None:
+                    alike.rows.append(self.row)
+                    alike.values.append(found)
+                    self.row += 1
+                    self.waiting += 1
+                    self.size += size
+                    if self.waiting >= BATCH_FEATURES or self.size >= BATCH_BYTES:
+                        yield from self.flush()
+                elif shape is not None:
+                    yield from self._add_member(*shape.fill(list(found)))
+                else:
+                    feature = pieces.parse(str(found))
+                    if feature is None:
+                        return False
+                    yield from self._add_member(feature, self.walk(feature))
+                self.members += 1
+        return pieces.complete
+
+    def _parsed(self) -> Iterator[Batch]:
+        """Yield the records of the members that were not read yet, each of them parsed."""
         members = Members(self.path)
         for feature in members:
-            self.axis_labels = members.axis_labels
-            if members.completed >= self.members:
-                yield feature, self.walk(feature), members.srs_name
+            self.srs_name, self.axis_labels = members.srs_name, members.axis_labels
+            if self.wanted.each is not None:
+                for part in parts(feature, self.wanted.each):
+                    yield from self._add_member(part, self.walk(part))
+            elif members.completed >= self.members:
+                yield from self._add_member(feature, self.walk(feature))
+
+    def _add_member(self, member: Any, member_walk: Walk) -> Iterator[Batch]:
+        """Take the feature of a member in, and those within it."""
+        waiting = [(member, member_walk, self.srs_name)]
+        while waiting:
+            feature, walk, srs_name = waiting.pop()
+            if self._is_wanted(feature):
+                yield from self.add(self.row, feature, walk, srs_name, member)
+            self.row += 1
+            if walk.inlined:
+                around = walk.envelope_srs or srs_name
+                # The first of them is taken up next.
+                waiting += [(f, self.walk(f), around) for f in reversed(walk.inlined)]
+
+    def _is_wanted(self, feature: Any) -> bool:
+        return self.wanted.features is None or local_name(feature.tag) in self.wanted.features
+
+    def _begun(self, shape: Shape) -> Generator[Batch, None, Alike | None]:
+        """Return where members of a shape wait in this batch; None if they are to be walked over one by one."""
+        if not self._is_wanted(shape.feature):
+            return None
+        if shape not in self.plans:
+            chosen = self._choose(shape.walk)
+            crs, dimension = None, None
+            if chosen is not None:
+                around = shape.walk.envelope_srs or self.srs_name
+                crs = self._crs_of(chosen, around, shape.feature)
+                dimension = _dimension_of(chosen, crs)
+            self.plans[shape] = plan(shape, local_name(shape.feature.tag), crs, chosen, dimension)
+        made_so = self.plans[shape]
+        if made_so is None:
+            return None
+        if made_so.geometry is not None:
+            if self.located and made_so.crs != self.crs:
+                yield from self.flush()
+            self.crs, self.located = made_so.crs, True
+        self.alike[shape] = Alike(made_so)
+        return self.alike[shape]
 
     def walk(self, feature: Any) -> Walk:
         """Walk over a feature.
@@ -186,7 +234,7 @@ class Reading:
         if place is None:
             place = self.places[feature.tag] = Place((), self.paths, None, feature.tag, self.wanted.features)
         try:
-            return Walk(feature, place, self.paths)
+            return Walk(feature, place, self.paths, everything=self.wanted.everything)
         except TooDeepError as e:
             raise HostileSource(str(e), where=self.path.name, remedy="do not trust this file") from e
 
@@ -202,68 +250,58 @@ class Reading:
             collection_srs: `srsName` of what is around it.
             member: the feature in which it stands, or itself: local references are looked up there.
         """
+        record = self._record(walk, collection_srs, member)
+        if record.wkb is not None:
+            if self.located and record.crs != self.crs:
+                yield from self.flush()
+            self.crs, self.located = record.crs, True
+        self._keep(row, feature, walk, record)
+        if len(self.rows.rows) >= BATCH_FEATURES or self.size >= BATCH_BYTES:
+            yield from self.flush()
+
+    def _record(self, walk: Walk, collection_srs: str | None, member: Any) -> _Record:
+        """Return a feature's geometry; keep its others."""
         chosen = self._choose(walk)
-        wkb, problem, height = None, None, None
+        record = _Record()
         if chosen is not None:
-            crs = self._crs_of(chosen, walk.envelope_srs or collection_srs, member)
-            scope = Scope(member, crs)
+            record.path = "/".join(chosen.place.path[:-1])
+            record.crs = self._crs_of(chosen, walk.envelope_srs or collection_srs, member)
+            scope = Scope(member, record.crs)
             try:
-                wkb = chosen.wkb(_dimension_of(chosen, crs), scope)
-                height = scope.height
+                record.wkb = chosen.wkb(_dimension_of(chosen, record.crs), scope)
+                record.height = scope.height
             except GmlGeometryError as e:
-                problem = f"geometry: {e}"
-            if wkb is not None:
-                if self.located and crs != self.crs:
-                    yield from self.flush()
-                self.crs, self.located = crs, True
+                record.problem = f"geometry: {e}"
         for other in [*walk.geometries, *walk.inlined_geometries]:
             if other is not chosen:
                 _keep_other(walk, other, member)
-        self.rows.append(row)
-        self.ids.append(_identifier(feature))
-        self.types.append(local_name(feature.tag))
-        self.values.append(walk.values)
-        self.wkb.append(wkb)
-        raw = orjson.dumps(walk.raw).decode()
-        self.raw.append(raw)
-        self.size += len(raw) + (len(wkb) if wkb is not None else 0)
-        self.malformed.append(problem)
-        self.geometry_paths.append("/".join(chosen.place.path[:-1]) if chosen is not None else None)
-        self.heights.append(height)
-        if len(self.rows) >= BATCH_FEATURES or self.size >= BATCH_BYTES:
-            yield from self.flush()
+        return record
+
+    def _keep(self, row: int, feature: Any, walk: Walk, record: _Record) -> None:
+        identifier = gml_id(feature) or feature.get("fid")
+        name = local_name(feature.tag)
+        found = record.path, record.wkb, record.problem, record.height
+        self.size += self.rows.add(row, identifier, name, walk.values, walk.raw, *found)
 
     def flush(self) -> Iterator[Batch]:
         """Yield what was taken in, if anything, and begin anew."""
-        if not self.rows:
+        columns = []
+        for shape, alike in self.alike.items():
+            odd: Sequence[int] = range(len(alike.rows))
+            done = made(alike) if len(alike.rows) >= FEW else None
+            if done is not None:
+                odd = done.odd
+                columns.append(alike_columns(alike.plan, done, self.names))
+            for place in odd:
+                feature, walk = shape.fill(list(alike.values[place]))
+                self._keep(alike.rows[place], feature, walk, self._record(walk, self.srs_name, feature))
+        if self.rows.rows:
+            columns.append(self.rows.columns(self.names, self.paths))
+        if not columns:
             return
-        columns: dict[str, pa.Array] = {
-            ROW: pa.array(self.rows, pa.int64()),
-            GML_ID: pa.array(self.ids, pa.string()),
-            TYPE: pa.array(self.types, pa.string()),
-            GEOMETRY_PATH: pa.array(self.geometry_paths, pa.string()),
-            HEIGHT: pa.array(self.heights, pa.float64()),
-        }
-        taken = zip(*self.values, strict=True)
-        for name, path, values in zip(self.names, self.paths, taken, strict=True):
-            columns[name] = pa.array(values, pa.list_(pa.string()) if path.many else pa.string())
-        columns[GEOMETRY] = pa.array(self.wkb, pa.binary())
-        columns[RAW] = pa.array(self.raw, pa.string())
-        columns[MALFORMED] = pa.array(self.malformed, pa.string())
-        batch = Batch(pa.RecordBatch.from_pydict(columns), self.crs)
-        self.crs, self.located, self.size = None, False, 0
-        for column in (
-            self.rows,
-            self.ids,
-            self.types,
-            self.values,
-            self.wkb,
-            self.raw,
-            self.malformed,
-            self.geometry_paths,
-            self.heights,
-        ):
-            column.clear()
+        batch = Batch(together(columns), self.crs)
+        self.crs, self.located, self.size, self.waiting = None, False, 0, 0
+        self.rows, self.alike = Rows(), {}
         yield batch
 
     def _choose(self, walk: Walk) -> FoundGeometry | None:
@@ -305,10 +343,6 @@ class Reading:
                 if isinstance(child.tag, str) and local_name(child.tag) == "boundedBy":
                     labels = labels or first_axis_labels(child)
         return labels or self.axis_labels
-
-
-def _identifier(feature: Any) -> str | None:
-    return gml_id(feature) or feature.get("fid")
 
 
 def _dimension_of(found: FoundGeometry, crs: DeclaredCrs | None) -> int | None:
