@@ -80,6 +80,22 @@ def test_views_show_the_current_state(conn: psycopg.Connection[Any]) -> None:
     assert dict(rows) == {"things.b": "z", "things.c": "y"}
 
 
+def test_only_the_data_set_that_changed_is_looked_at(conn: psycopg.Connection[Any]) -> None:
+    """The others keep the dimensions that they had: all of them, and no more."""
+    load(conn, {"a": "x"}, name="areas")
+    load(conn, {"b": "x"}, name="points", geometry=shapely.Point(7, 50))
+    changed = load_features(conn, {"b": "y"}, name="points").dataset_id
+    row = conn.execute("SELECT twin_id FROM ldt.dataset WHERE id = %s", (changed,)).fetchone()
+    assert row is not None
+    # The points became areas; their old index is still there, but what it is for is gone.
+    assert views.refresh(conn, row[0], "generic-features", changed=changed) == ["town_generic_features"]
+    other = load_features(conn, {"c": "x"}, name="lines", geometry=shapely.LineString([(7, 50), (8, 51)]))
+    names = views.refresh(conn, row[0], "generic-features", changed=other.dataset_id)
+    assert names == ["town_generic_features_lines", "town_generic_features_polygons"]
+    assert ids(conn, names[1]) == {"areas.a", "points.b"}
+    assert ids(conn, names[0]) == {"lines.c"}
+
+
 def test_columns_are_typed_as_the_schema_says(conn: psycopg.Connection[Any]) -> None:
     load(conn, {"a": {"scheme": "city", "code": "1", "name": "x", "population": 12}}, feature_type=UNITS)
     names = {"string": "text", "integer": "bigint", "number": "double precision", "boolean": "boolean"}

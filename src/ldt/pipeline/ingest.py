@@ -149,7 +149,7 @@ def ingest(
                     files.keep(source.digest, [mended[0]] if mended else [])
                 loaded = commit(load, key, __version__)
                 if recipe.collection:
-                    views.refresh(conn, twin_id, recipe.collection)
+                    views.refresh(conn, twin_id, recipe.collection, changed=dataset_id)
     names = [r.name for r in resources]
     return Ingested(
         dataset_name, loaded.version, loaded.revision, False, loaded.tally, loaded.changes, names, said

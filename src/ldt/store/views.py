@@ -53,10 +53,18 @@ def collection_schema(collection: str, stated: Iterable[dict[str, dict[str, str]
     return {"title": collection, "type": "object", "properties": properties}
 
 
-def refresh(conn: psycopg.Connection[Any], twin_id: int, feature_type: str) -> list[str]:
+def refresh(
+    conn: psycopg.Connection[Any], twin_id: int, feature_type: str, *, changed: int | None = None
+) -> list[str]:
     """Bring the views of a feature type up to date; returns their names. Nothing is touched where nothing changed.
 
     A view that nothing open is left for is dropped: what became restricted, or was removed, must not be seen through it.
+
+    Args:
+        conn: a connection in a transaction.
+        twin_id: the twin.
+        feature_type: the feature type, or a collection of generic features.
+        changed: the one data set whose features changed since the views were refreshed last; without it, any of them may have.
     """
     with translated():
         twin = conn.execute("SELECT name FROM ldt.twin WHERE id = %s", (twin_id,)).fetchone()
@@ -67,9 +75,8 @@ def refresh(conn: psycopg.Connection[Any], twin_id: int, feature_type: str) -> l
             " AND feature_type = %s AND access = 'open' AND NOT upper_inf(removed) AND current_version > 0 ORDER BY id",
             (twin_id, feature_type),
         ).fetchall()
-        present = {
-            dimension: [i for (i,) in datasets if _has(conn, i, dimension)] for dimension in _DIMENSIONS
-        }
+        found = {i: _dimensions(conn, i) if changed in {None, i} else _indexed(conn, i) for (i,) in datasets}
+        present = {dimension: [i for i in found if dimension in found[i]] for dimension in _DIMENSIONS}
         present = {dimension: ids for dimension, ids in present.items() if ids}
         names = []
         for dimension, ids in present.items():
@@ -84,6 +91,25 @@ def refresh(conn: psycopg.Connection[Any], twin_id: int, feature_type: str) -> l
     return names
 
 
+def _dimensions(conn: psycopg.Connection[Any], dataset_id: int) -> set[int]:
+    """Return the dimensions of a data set's geometries, having looked at each."""
+    row = conn.execute(
+        sql.SQL("SELECT bit_or(1 << ST_Dimension(geom)) FROM {} WHERE until IS NULL").format(
+            sql.Identifier("ldt", f"feature_{dataset_id}")
+        )
+    ).fetchone()
+    bits = (row and row[0]) or 0
+    return {dimension for dimension in _DIMENSIONS if bits & 1 << dimension}
+
+
+def _indexed(conn: psycopg.Connection[Any], dataset_id: int) -> set[int]:
+    """Return the dimensions of the geometries of a data set that did not change since its indexes were made.
+
+    Each of them has an index; one that was there in an earlier version may have one, too.
+    """
+    return {d for d in _DIMENSIONS if _exists(conn, _index_name(dataset_id, d)) and _has(conn, dataset_id, d)}
+
+
 def _has(conn: psycopg.Connection[Any], dataset_id: int, dimension: int) -> bool:
     row = conn.execute(
         sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE until IS NULL AND ST_Dimension(geom) = {})").format(
@@ -91,6 +117,15 @@ def _has(conn: psycopg.Connection[Any], dataset_id: int, dimension: int) -> bool
         )
     ).fetchone()
     return bool(row and row[0])
+
+
+def _exists(conn: psycopg.Connection[Any], name: str) -> bool:
+    found = conn.execute("SELECT to_regclass(%s)", (f"ldt.{name}",)).fetchone()
+    return bool(found and found[0])
+
+
+def _index_name(dataset_id: int, dimension: int) -> str:
+    return f"feature_{dataset_id}_gis_{dimension}"
 
 
 def _geometry(dimension: int) -> sql.Composed:
@@ -101,10 +136,9 @@ def _geometry(dimension: int) -> sql.Composed:
 
 
 def _index(conn: psycopg.Connection[Any], dataset_id: int, dimension: int) -> None:
-    name = f"feature_{dataset_id}_gis_{dimension}"
+    name = _index_name(dataset_id, dimension)
     # Asked for by hand: IF NOT EXISTS locks the table first, and so waits for who is loading into it, who waits for us.
-    found = conn.execute("SELECT to_regclass(%s)", (f"ldt.{name}",)).fetchone()
-    if found and found[0]:
+    if _exists(conn, name):
         return
     conn.execute(
         sql.SQL(
