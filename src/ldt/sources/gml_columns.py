@@ -98,7 +98,8 @@ def plan(
     if shape.walk.inlined_geometries:
         return None
     raw = dict(shape.raw)
-    geometry, others = None, []
+    geometry: tuple[int, bool] | None = None
+    others: list[tuple[int, bool]] = []
     for number, found in enumerate(shape.walk.geometries):
         quick = shape.plans[number]
         known = quick.dimension or (dimension if found is chosen else found.dimension)

@@ -155,7 +155,7 @@ def many(
     numbers, offsets = _numbers(texts)
     counts = np.diff(offsets)
     good = _are_plain(kind, numbers, offsets, known=known)
-    plain = good.reshape(-1, rings).all(axis=1)
+    plain: Flags = np.asarray(good.reshape(-1, rings).all(axis=1))
     if not plain.all():
         kept = np.repeat(plain, rings)
         numbers, counts = numbers[np.repeat(kept, counts)], counts[kept]
@@ -205,6 +205,7 @@ def _cast(lists: pa.ListArray) -> tuple[NDArray[np.float64], NDArray[np.int64]] 
 def _are_plain(kind: int, numbers: NDArray[np.float64], offsets: NDArray[np.int64], *, known: bool) -> Flags:
     """Tell of each ring, line or point whether it is plain."""
     starts, counts = offsets[:-1], np.diff(offsets)
+    plain: Flags
     if kind == _POINT:
         plain = counts == 2
     elif kind == _LINE:
