@@ -98,9 +98,7 @@ def latest(url: str, folder: Path) -> list[Measurement]:
             snapshot = snapshots.resolve(conn, TWIN, PUBLIC)
             found = store_observations.latest(conn, snapshot, observed_property="NO2", limit=1000)
             assert len([r for r in found if r["dataset"] == "network"]) == STATIONS, len(found)
-            assert store_features.count(
-                conn, snapshot, snapshot.of_type("generic-features"), store_features.Selection()
-            )
+            assert store_features.items(snapshot, "generic-features")
             all_stations = best(
                 lambda: store_observations.latest(conn, snapshot, observed_property="NO2", limit=STATIONS), 50
             )

@@ -9,8 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import httpx2
 import pytest
@@ -19,6 +17,7 @@ from openapi_spec_validator import validate
 from starlette.testclient import TestClient
 
 from ldt.api.app import STANDARDS, create_app
+from ldt.api.standard import Standard
 from ldt.cli.serve import serve
 from ldt.errors import Conflict
 from ldt.settings import settings
@@ -60,11 +59,11 @@ def test_a_resource_answers_with_and_without_a_slash_at_the_end(client: TestClie
 
 
 def test_the_classes_are_those_of_what_is_mounted(client: TestClient, town_url: str) -> None:
-    expected = {c for s in STANDARDS for c in s.CONFORMANCE}
+    expected = {c for s in STANDARDS for c in s.conformance}
     assert set(client.get("/twins/town/conformance").json()["conformsTo"]) == expected
     part = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
     assert {part + c for c in ("core", "geojson", "html", "oas30")} <= expected
-    one: Any = SimpleNamespace(CONFORMANCE=("urn:x",), router=APIRouter())
+    one = Standard(APIRouter(), ("urn:x",))
     assert create_app(town_url, standards=[one]).state.service.conformance == ("urn:x",)
 
 

@@ -133,17 +133,17 @@ def test_a_stream_that_breaks_off_is_not_taken_for_a_whole_one(port: int, large_
 
 
 def test_a_cursor_ends_before_its_transaction(large_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ldt.api.features import client as store
+    from ldt.store import pages as store
 
-    real, seen = store.items, []
+    real, seen = store.page, []
 
-    def watched(reading: Any, *args: Any) -> Any:
+    def watched(conn: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            yield from real(reading, *args)
+            yield from real(conn, *args, **kwargs)
         finally:
-            seen.append(reading.conn.info.transaction_status.name)
+            seen.append(conn.info.transaction_status.name)
 
-    monkeypatch.setattr(store, "items", watched)
+    monkeypatch.setattr(store, "page", watched)
     with TestClient(create_app(large_url)) as client:
         for limit in (2, 5000):  # sent in one piece; streamed
             # Read to the end, the generator would close by itself: there is always more than is asked for.

@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 from tests.pipeline.cityfiles import current_names, make_twin, recipe, write_plots
+from tests.store.loading import read_items
 
 from ldt.errors import NotFound, SourceError, UsageError
 from ldt.model.snapshot import PUBLIC
@@ -44,8 +45,8 @@ def test_one_changed_record_makes_a_version_of_one_row(database_url: str, tmp_pa
         assert conn.execute("SELECT count(*) FROM ldt.feature").fetchone() == (51,)
         with conn.transaction():
             old = snapshots.resolve(conn, "town", PUBLIC, 1)
-            page = features.page(conn, old, old.of_type("generic-features"), features.Selection(), limit=100)
-            assert [orjson.loads(d)["properties"]["name"] for _, d in page] == [f"a{i}" for i in range(50)]
+            page = read_items(conn, old)
+            assert [d["properties"]["name"] for _, d in page] == [f"a{i}" for i in range(50)]
 
 
 def test_another_recipe_makes_a_version(database_url: str, tmp_path: Path) -> None:

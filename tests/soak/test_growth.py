@@ -13,12 +13,14 @@ import orjson
 import psycopg
 import pytest
 from tests.pipeline.cityfiles import make_twin, recipe, write_plots, write_recipe
+from tests.store.loading import read_items
 
 from ldt.model.snapshot import PUBLIC
 from ldt.pipeline.ingest import ingest
 from ldt.settings import settings
-from ldt.store import features, snapshots
+from ldt.store import snapshots
 from ldt.store.connect import connect
+from ldt.store.pages import Position
 
 pytestmark = pytest.mark.soak
 
@@ -119,12 +121,10 @@ def seconds(conn: psycopg.Connection[Any], revision: int) -> float:
             snapshot = snapshots.resolve(conn, "town", PUBLIC, revision)
             datasets = snapshot.of_type("generic-features")
             began = time.perf_counter()
-            after = features.Position(datasets[0].dataset_id, "p001999")
-            page = list(
-                features.page(conn, snapshot, datasets, features.Selection(), limit=1000, after=after)
-            )
+            after = Position(datasets[0].dataset_id, "p001999")
+            page = read_items(conn, snapshot, after=after)
             times.append(time.perf_counter() - began)
-        names = [orjson.loads(text)["properties"]["name"] for _, text in page]
+        names = [d["properties"]["name"] for _, d in page]
         assert len(names) == 1000
         assert sum(n.startswith("a") for n in names) == (1000 if revision == 1 else 0)
         # In version 150 each object was last changed in one of the last hundred rounds.

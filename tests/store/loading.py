@@ -17,13 +17,15 @@ from ldt.model.dataset import DatasetDescription
 from ldt.model.feature import FEATURE_SCHEMA
 from ldt.model.observation import OBSERVATION_SCHEMA, Datastream
 from ldt.model.outcome import Tally
-from ldt.model.snapshot import Access
-from ldt.store import twins
+from ldt.model.snapshot import Access, Snapshot
+from ldt.store import features, pages, twins
 from ldt.store.load import Load, Loaded, SourceObject, VersionKey, commit, exclusive
 from ldt.store.load_coverages import CoverageRows
 from ldt.store.load_features import FeatureRows
 from ldt.store.load_observations import ObservationRows
+from ldt.store.pages import Position, Selection
 
+EVERYTHING = Selection()
 START = datetime(2013, 1, 1, tzinfo=UTC)
 
 
@@ -175,6 +177,23 @@ def load_observations(
             load.rows.add(observation_batch(values), load.source(origin), streams)
             load.tally = Tally(read=len(values), accepted=len(values))
             return commit(load, _key(origin), "test")
+
+
+def read_items(
+    conn: psycopg.Connection[Any],
+    snapshot: Snapshot,
+    collection: str = "generic-features",
+    selection: Selection = EVERYTHING,
+    *,
+    limit: int = 1000,
+    after: Position | None = None,
+) -> list[tuple[Position, dict[str, Any]]]:
+    """Return a page of a collection's features as (position, GeoJSON); nothing where the snapshot does not see it."""
+    items = features.items(snapshot, collection)
+    if items is None:
+        return []
+    found = pages.page(conn, items, selection, limit=limit, after=after)
+    return [(position, orjson.loads(document)) for position, document in found]
 
 
 def load_coverages(

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import orjson
 import psycopg
 import pytest
 import shapely
-from tests.store.loading import START, load_features, load_observations, make_twin, stream
+from tests.store.loading import START, load_features, load_observations, make_twin, read_items, stream
 
 from ldt.errors import Conflict, NotFound, UsageError
 from ldt.model.snapshot import OPERATOR, PUBLIC, Access, Snapshot
-from ldt.store import features, observations, records, snapshots, twins
+from ldt.store import features, observations, pages, records, snapshots, twins
 from ldt.store.connect import connect
+from ldt.store.items import Items, Part
 
 
 @pytest.fixture
@@ -28,10 +28,7 @@ def conn(database_url: str) -> Iterator[psycopg.Connection[Any]]:
 def names(conn: psycopg.Connection[Any], at: int | None = None) -> dict[str, str]:
     with conn.transaction():
         snapshot = snapshots.resolve(conn, "town", PUBLIC, at)
-        found = features.page(
-            conn, snapshot, snapshot.of_type("generic-features"), features.Selection(), limit=1000
-        )
-        documents = [orjson.loads(document) for _, document in found]
+        documents = [document for _, document in read_items(conn, snapshot)]
     return {d["id"].removeprefix("things."): d["properties"]["name"] for d in documents}
 
 
@@ -72,20 +69,11 @@ def test_paging_visits_every_feature_once_in_order(conn: psycopg.Connection[Any]
         snapshot = snapshots.resolve(conn, "town", PUBLIC)
         after = None
         while True:
-            page = list(
-                features.page(
-                    conn,
-                    snapshot,
-                    snapshot.of_type("generic-features"),
-                    features.Selection(),
-                    limit=10,
-                    after=after,
-                )
-            )
+            page = read_items(conn, snapshot, limit=10, after=after)
             if not page:
                 break
             after = page[-1][0]
-            seen += [orjson.loads(d)["id"] for _, d in page]
+            seen += [d["id"] for _, d in page]
     assert seen == [f"things.{k}" for k in everything] + ["a-later-one.~2F"]
 
 
@@ -96,11 +84,12 @@ def test_selection_by_place_and_null_geometry(conn: psycopg.Connection[Any]) -> 
         snapshot = snapshots.resolve(conn, "town", PUBLIC)
         datasets = snapshot.of_type("generic-features")
         # squares begin at 7.000, 7.001, 7.002 and are 0.0005 wide: the box touches the second alone
-        here = features.Selection(bboxes=[(7.0009, 49.9, 7.0012, 50.1)])
-        found = [orjson.loads(d)["id"] for _, d in features.page(conn, snapshot, datasets, here, limit=10)]
-        assert found == ["things.b"]
-        assert features.count(conn, snapshot, datasets, here) == (1, True)
-        assert features.count(conn, snapshot, datasets, features.Selection()) == (4, True)
+        here = pages.Selection(areas=[(7.0009, 49.9, 7.0012, 50.1)])
+        assert [d["id"] for _, d in read_items(conn, snapshot, selection=here)] == ["things.b"]
+        items = features.items(snapshot, "generic-features")
+        assert items is not None
+        assert pages.count(conn, items, here) == (1, True)
+        assert pages.count(conn, items, pages.Selection()) == (4, True)
         bbox, _ = features.extent(conn, snapshot, datasets)
     assert bbox is not None
     assert bbox == pytest.approx([7.0, 50.0, 7.0025, 50.0005], abs=1e-6)
@@ -232,11 +221,11 @@ def test_years_are_partitions_in_utc(conn: psycopg.Connection[Any], database_url
 
 
 def test_no_store_read_without_a_snapshot() -> None:
-    """Every public function that reads data takes a Snapshot; the ones that read what is no data of a twin are named."""
+    """Every public function that reads data takes a Snapshot, or Items that were made of one; the ones that read what is no data of a twin are named."""
     import inspect as look
 
-    exempt = {"api_id", "find"}
-    for module in (features, observations, records):
+    exempt = {"api_id", "find", "kind_of", "typed"}
+    for module in (features, observations, pages, records):
         for name, function in vars(module).items():
             if (
                 name.startswith("_")
@@ -245,4 +234,4 @@ def test_no_store_read_without_a_snapshot() -> None:
             ):
                 continue
             kinds = look.get_annotations(function, eval_str=True).values()
-            assert name in exempt or Snapshot in kinds, f"{module.__name__}.{name}"
+            assert name in exempt or {Snapshot, Items, Part} & set(kinds), f"{module.__name__}.{name}"

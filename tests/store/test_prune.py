@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
 import psycopg
 import pytest
 from tests.store.loading import (
@@ -15,6 +14,7 @@ from tests.store.loading import (
     load_features,
     load_observations,
     make_twin,
+    read_items,
     source,
     stream,
 )
@@ -22,7 +22,7 @@ from tests.store.loading import (
 from ldt.errors import Conflict, Gone, NotFound, StoreError, UsageError
 from ldt.model.snapshot import OPERATOR, PUBLIC
 from ldt.settings import settings
-from ldt.store import features, files, observations, prune, records, snapshots, twins, views
+from ldt.store import files, observations, prune, records, snapshots, twins, views
 from ldt.store.connect import connect, fetch_all
 from ldt.store.load import exclusive
 
@@ -54,10 +54,7 @@ def kept(conn: psycopg.Connection[Any], content: object, tmp_path: Path) -> Path
 def names(conn: psycopg.Connection[Any], at: int | None = None, twin: str = "town") -> dict[str, str]:
     with conn.transaction():
         snapshot = snapshots.resolve(conn, twin, PUBLIC, at)
-        found = features.page(
-            conn, snapshot, snapshot.of_type("generic-features"), features.Selection(), limit=1000
-        )
-        documents = [orjson.loads(document) for _, document in found]
+        documents = [document for _, document in read_items(conn, snapshot)]
     return {d["id"].removeprefix("things."): d["properties"]["name"] for d in documents}
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
 
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from ldt import __version__
 from ldt.api import errors
+from ldt.api.collections import collections
 from ldt.api.context import Service
 from ldt.api.coverages import coverages
 from ldt.api.datasets import datasets
@@ -25,30 +25,25 @@ from ldt.api.negotiate import PARQUET
 from ldt.api.observations import observations
 from ldt.api.security import Caller, everyone
 from ldt.api.service import service
+from ldt.api.standard import Standard
 from ldt.api.twin import twin
 from ldt.api.vocabularies import vocabularies
 from ldt.settings import settings
 from ldt.store.connect import pool
 
-
-class Standard(Protocol):
-    """A folder of the API: its routes, and the conformance classes that they bear out."""
-
-    CONFORMANCE: tuple[str, ...]
-    router: APIRouter
-
-
+#: What is served unless something else is asked for. Nothing else lists the standards.
 STANDARDS: tuple[Standard, ...] = (
-    service,
-    twin,
-    features,
-    observations,
-    indicators,
-    coverages,
-    datasets,
-    dpsir,
-    map_pages,
-    vocabularies,
+    service.STANDARD,
+    twin.STANDARD,
+    collections.STANDARD,
+    features.STANDARD,
+    observations.STANDARD,
+    indicators.STANDARD,
+    coverages.STANDARD,
+    datasets.STANDARD,
+    dpsir.STANDARD,
+    map_pages.STANDARD,
+    vocabularies.STANDARD,
 )
 
 
@@ -95,7 +90,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.service = Service(connection_pool, caller, _classes(standards))
+    app.state.service = Service(connection_pool, caller, tuple(standards))
     for standard in standards:
         app.include_router(standard.router)
     errors.install(app)
@@ -120,7 +115,3 @@ def create_app(
         max_age=86400,
     )
     return app
-
-
-def _classes(standards: Sequence[Standard]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(c for s in standards for c in s.CONFORMANCE))

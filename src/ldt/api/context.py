@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from psycopg_pool import ConnectionPool
@@ -18,6 +18,9 @@ from ldt.model.snapshot import Snapshot
 from ldt.store.connect import translated
 from ldt.store.snapshots import parse_at, resolve
 
+if TYPE_CHECKING:
+    from ldt.api.standard import Kind, Standard
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -28,12 +31,22 @@ class Service:
     Attributes:
         pool: read-only connections.
         caller: tells what the caller of a request may see.
-        conformance: conformance classes of what is mounted.
+        standards: what is mounted.
     """
 
     pool: ConnectionPool[Connection]
     caller: Caller
-    conformance: tuple[str, ...]
+    standards: tuple[Standard, ...]
+
+    @property
+    def conformance(self) -> tuple[str, ...]:
+        """The conformance classes of what is mounted."""
+        return tuple(dict.fromkeys(c for s in self.standards for c in s.conformance))
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of collection that there are, in the order in which they are listed."""
+        return tuple(k for s in self.standards for k in s.kinds)
 
 
 @dataclass(frozen=True, slots=True)

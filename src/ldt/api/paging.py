@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from types import UnionType
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from starlette.requests import Request
 from ldt.errors import BadToken
 
 _FORMAT = 1
-_MAX_LENGTH = 2000
+_MAX_LENGTH = 8000
 # What may differ between the pages of one query: how much, in what form, and the token itself.
 _FREE = frozenset({"token", "limit", "f"})
 
@@ -49,19 +50,19 @@ def write_token(request: Request, revision: int, position: tuple[Any, ...]) -> s
     Args:
         request: the query that is paged through.
         revision: the state that it sees.
-        position: sort key of the last row of this page (texts and whole numbers).
+        position: sort key of the last row of this page (texts, whole numbers and nulls).
     """
     text = orjson.dumps([_FORMAT, revision, query_digest(request), list(position)])
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
-def read_token(request: Request, text: str | None, kinds: tuple[type, ...]) -> Token | None:
+def read_token(request: Request, text: str | None, kinds: tuple[type | UnionType, ...]) -> Token | None:
     """Return what a token says, or None if there is none.
 
     Args:
         request: the query that it came with.
         text: the token.
-        kinds: types of the parts of the position (`str`, `int`).
+        kinds: types of the parts of the position (`str`, `int`, `str | None`).
 
     Raises:
         BadToken: it was not made here, was changed, or belongs to another query.
@@ -82,7 +83,7 @@ def read_token(request: Request, text: str | None, kinds: tuple[type, ...]) -> T
     ):
         raise bad_token("it was not made by this service")
     for part, kind in zip(position, kinds, strict=True):
-        fits = _whole(part) if kind is int else isinstance(part, str) and "\x00" not in part
+        fits = _whole(part) if kind is int else isinstance(part, kind) and "\x00" not in str(part)
         if not fits:
             raise bad_token("it was not made by this service")
     if digest != query_digest(request):

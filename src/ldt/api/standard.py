@@ -13,6 +13,7 @@ from starlette.requests import Request
 from ldt.api.context import Reading
 from ldt.api.links import Link
 from ldt.model.snapshot import DatasetVersion
+from ldt.store.crs import Crs
 from ldt.store.items import Items
 
 
@@ -55,6 +56,18 @@ class Kind(Protocol):
 
     def items(self, seen: Reading, identifier: str) -> Items | None:
         """Return what its items are read from; None if it has none."""
+        ...
+
+    def item(
+        self, request: Request, seen: Reading, collection: str, identifier: str, crs: Crs
+    ) -> dict[str, Any] | None:
+        """Return one item with all that is known of it, as a GeoJSON feature in a CRS; `links` are appended to those of the standard.
+
+        None where it is sent as it stands in a page.
+
+        Raises:
+            NotFound: there is no such item in that collection of this kind.
+        """
         ...
 
 

@@ -29,7 +29,11 @@ def strictest(classes: frozenset[Access] | set[Access]) -> Access:
 
 @dataclass(frozen=True, slots=True)
 class DatasetVersion:
-    """A data set as a snapshot sees it. `properties` are the JSON Schemas of its features' properties, where its recipe states them."""
+    """A data set as a snapshot sees it.
+
+    `properties` are the JSON Schemas of its features' properties, where its recipe states them; `rows` is how many rows it has
+    (features, observations or coverages), where its version says so.
+    """
 
     dataset_id: int
     name: str
@@ -40,6 +44,7 @@ class DatasetVersion:
     access: Access
     namespace: str
     properties: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

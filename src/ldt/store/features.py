@@ -1,145 +1,141 @@
-"""Features out: pages as bytes, straight from SQL. Every function takes a Snapshot."""
+"""Features: what their items are read from, one with all that is known of it, their extent. Every function takes a Snapshot."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
-from sqlalchemy import ColumnElement, and_, cast, func, literal, or_, select, text, true
-from sqlalchemy.dialects.postgresql import TEXT
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    DateTime,
+    Numeric,
+    and_,
+    case,
+    cast,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    table,
+    text,
+)
 
 from ldt.model.feature import api_id
 from ldt.model.snapshot import DatasetVersion, Snapshot
 from ldt.store import tables as t
 from ldt.store import visible
-from ldt.store.connect import compiled, execute, translated
+from ldt.store.connect import execute
+from ldt.store.crs import CRS84, Crs
+from ldt.store.items import Items, Kind, Part, Property
+from ldt.store.views import collection_schema
 
-#: An exact count of a filtered selection stops here; beyond it the planner's estimate is given, and says so.
-EXACT_COUNT = 10_000
-#: Decimals of coordinates, about a centimetre; one feature is the same alone and in a page.
-DIGITS = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What a request asks for.
-
-    Attributes:
-        bboxes: rectangles (west, south, east, north) in degrees, any of which a geometry must intersect.
-        start, end: bounds of the time with which a life span [valid_from, valid_to) must overlap; None is open.
-            An object without a life span matches any time.
-        filters: further predicates over `tables.feature`.
-    """
-
-    bboxes: Sequence[tuple[float, float, float, float]] = ()
-    start: datetime | None = None
-    end: datetime | None = None
-    filters: Sequence[ColumnElement[bool]] = field(default=())
-
-    def where(self) -> ColumnElement[bool]:
-        """Return the predicate over `tables.feature`."""
-        f = t.feature.c
-        parts: list[ColumnElement[bool]] = list(self.filters)
-        if self.bboxes:
-            parts.append(
-                or_(*(func.ST_Intersects(f.geom, func.ST_MakeEnvelope(*box, 4326)) for box in self.bboxes))
-            )
-        if self.end is not None:
-            parts.append(or_(f.valid_from.is_(None), f.valid_from <= self.end))
-        if self.start is not None:
-            parts.append(
-                or_(
-                    f.valid_to.is_(None),
-                    f.valid_to > self.start,
-                    and_(f.valid_from == f.valid_to, f.valid_from == self.start),
-                )
-            )
-        return and_(true(), *parts)
-
-    @property
-    def everything(self) -> bool:
-        """Whether nothing is left out."""
-        return not (self.bboxes or self.filters or self.start or self.end)
+_INSTANT: Mapping[str, Any] = {"type": "string", "format": "date-time"}
+_FROM = {**_INSTANT, "title": "Begin of the life span", "x-ogc-role": "primary-interval-start"}
+_TO = {**_INSTANT, "title": "End of the life span", "x-ogc-role": "primary-interval-end"}
+_GEOMETRY = {"format": "geometry-any", "title": "Geometry", "x-ogc-role": "primary-geometry"}
 
 
-class Position(NamedTuple):
-    """A place in the order of a collection: after this feature of this data set."""
-
-    dataset_id: int
-    fid: str
+def _column(name: str) -> ColumnElement[Any]:
+    """Return a column of a partition, without the partition: each part of a collection has its own, and one expression serves all."""
+    return column(name, t.feature.c[name].type)
 
 
-def page(
-    conn: psycopg.Connection[Any],
-    snapshot: Snapshot,
-    datasets: Sequence[DatasetVersion],
-    selection: Selection,
-    *,
-    limit: int,
-    after: Position | None = None,
-    digits: int = DIGITS,
-) -> Generator[tuple[Position, bytes]]:
-    """Yield features as GeoJSON texts, in order of (data set, fid), from a server-side cursor.
-
-    One who does not read to the end closes the generator before the transaction ends: its cursor lives in that.
+def items(snapshot: Snapshot, collection: str) -> Items | None:
+    """Return what the features of a collection are read from; None if the snapshot sees no such collection.
 
     Args:
-        conn: a connection in the transaction in which the snapshot was resolved.
         snapshot: the state to read.
-        datasets: data sets of the snapshot that make up the collection.
-        selection: what is asked for.
-        limit: how many at most.
-        after: where the last page ended.
-        digits: decimals of coordinates.
-
-    Yields:
-        (position of this feature, its GeoJSON text as UTF-8 bytes).
+        collection: id of the collection: a feature type.
     """
-    left = limit
-    for dataset in sorted(datasets, key=lambda d: d.dataset_id):
-        if left <= 0:
-            return
-        if after is not None and dataset.dataset_id < after.dataset_id:
-            continue
-        f = t.feature.c
-        statement = (
-            # As the UTF-8 bytes that are sent: decoding and encoding megabytes costs more than it looks.
-            select(f.fid, func.convert_to(_geojson(dataset, digits), "UTF8"))
-            .where(visible.rows(t.feature, snapshot.twin_id, dataset), selection.where())
-            .order_by(f.fid)
-            .limit(left)
-        )
-        if after is not None and dataset.dataset_id == after.dataset_id:
-            statement = statement.where(f.fid > after.fid)
-        sql_text, bound = compiled(statement)
-        with translated(), conn.cursor(name="features", binary=True) as cursor:
-            # So many are in memory at once, whatever their size.
-            cursor.itersize = 500
-            cursor.execute(sql_text, bound)
-            for fid, document in cursor:
-                left -= 1
-                yield Position(dataset.dataset_id, fid), document
-
-
-def _geojson(dataset: DatasetVersion, digits: int) -> ColumnElement[str]:
-    """Return the expression of a feature's GeoJSON text. `geometry` and `properties` are always there."""
-    f = t.feature.c
-    return func.concat(
-        literal(f'{{"type":"Feature","id":"{dataset.name}.'),
-        f.fid,
-        literal('","geometry":'),
-        func.coalesce(func.ST_AsGeoJSON(f.geom, digits, 0), literal("null")),
-        literal(',"properties":'),
-        cast(f.properties, TEXT),
-        literal("}"),
+    datasets = snapshot.of_type(collection)
+    if not datasets:
+        return None
+    schema = collection_schema(collection, [d.properties for d in datasets])
+    return Items(
+        collection=collection,
+        parts=[_part(snapshot, d) for d in sorted(datasets, key=lambda d: d.dataset_id)],
+        properties=_properties(schema["properties"]),
+        further={n: s for n, s in schema["properties"].items() if kind_of(s) is None},
     )
 
 
+def _part(snapshot: Snapshot, dataset: DatasetVersion) -> Part:
+    # The partition itself: a plan that is kept need not find it anew each time.
+    rows = table(
+        f"feature_{dataset.dataset_id}", *(column(c.name, c.type) for c in t.feature.c), schema="ldt"
+    )
+    return Part(
+        order=dataset.dataset_id,
+        table=rows,
+        where=visible.rows(rows, snapshot.twin_id, dataset),
+        key=_column("fid"),
+        identifier=func.concat(literal(f"{dataset.name}."), _column("fid")),
+        geometry=_column("geom"),
+        attributes=_column("properties"),
+        start=_column("valid_from"),
+        end=_column("valid_to"),
+        rows=dataset.rows,
+        prefix=f"{dataset.name}.",
+    )
+
+
+def _properties(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Property]:
+    found = {}
+    for name, schema in schemas.items():
+        if (kind := kind_of(schema)) and name != "geometry":
+            found[name] = Property(name, kind, typed(kind, _column("properties"), name), schema)
+    fixed = (
+        Property("valid_from", "timestamp", _column("valid_from"), _FROM),
+        Property("valid_to", "timestamp", _column("valid_to"), _TO),
+    )
+    found |= {p.name: p for p in fixed if p.name not in schemas}
+    return {**found, "geometry": Property("geometry", "geometry", _column("geom"), _GEOMETRY)}
+
+
+def kind_of(schema: Mapping[str, Any]) -> Kind | None:
+    """Return what the values of a property are, by its JSON Schema; None where they are no single values and no lists of such."""
+    kinds = schema.get("type")
+    kinds = [k for k in (kinds if isinstance(kinds, list) else [kinds]) if k != "null"]
+    if len(kinds) != 1:
+        return None
+    kind, form = kinds[0], schema.get("format")
+    if kind == "string":
+        return "date" if form == "date" else "timestamp" if form == "date-time" else "string"
+    if kind == "array":
+        return None if schema.get("items", {}).get("type") in {"object", "array"} else "array"
+    return kind if kind in {"number", "integer", "boolean"} else None
+
+
+def typed(kind: Kind, properties: ColumnElement[Any], name: str) -> ColumnElement[Any]:
+    """Return the expression of a property in a jsonb document, of the type that its kind says.
+
+    A value of another type than its schema states is as if it were not there: it must not end the statement.
+    """
+    value, content = properties[name], properties[name].astext
+    if kind == "string":
+        found: ColumnElement[Any] = content.collate("C")
+        return found
+    if kind == "array":
+        return case((func.jsonb_typeof(value) == "array", value))
+    if kind == "boolean":
+        return case((content == "true", literal(True)), (content == "false", literal(False)))
+    if kind == "date":
+        return func.ldt.date_of(content, type_=Date)
+    if kind == "timestamp":
+        return func.ldt.instant_of(content, type_=DateTime(timezone=True))
+    return case((func.jsonb_typeof(value) == "number", cast(value, Numeric)))
+
+
 def one(
-    conn: psycopg.Connection[Any], snapshot: Snapshot, dataset: DatasetVersion, fid: str
+    conn: psycopg.Connection[Any],
+    snapshot: Snapshot,
+    dataset: DatasetVersion,
+    fid: str,
+    crs: Crs = CRS84,
 ) -> dict[str, Any] | None:
     """Return one feature with all that is known of it (identifiers, life span, source and row), or None."""
     f, s = t.feature.c, t.source_object.c
@@ -147,7 +143,7 @@ def one(
         conn,
         select(
             f.fid,
-            func.ST_AsGeoJSON(f.geom, DIGITS, 0).label("geometry"),
+            func.ST_AsGeoJSON(crs.written(f.geom), crs.digits, 0).label("geometry"),
             f.properties,
             f.raw,
             f.namespace,
@@ -169,51 +165,13 @@ def one(
     return {"id": api_id(dataset.name, fid), **dict(zip(names, found, strict=True))} if found else None
 
 
-def count(
-    conn: psycopg.Connection[Any],
-    snapshot: Snapshot,
-    datasets: Sequence[DatasetVersion],
-    selection: Selection,
-) -> tuple[int, bool]:
-    """Return (how many features match, whether that is exact), without ever scanning a large table.
-
-    The whole of a collection is known from its versions. A selection is counted up to `EXACT_COUNT`; beyond, the planner's
-    estimate is returned.
-    """
-    if not datasets:
-        return 0, True
-    if selection.everything:
-        v = t.version.c
-        row = execute(
-            conn,
-            select(func.coalesce(func.sum(v.rows), 0)).where(
-                or_(*(and_(v.dataset_id == d.dataset_id, v.version == d.version) for d in datasets))
-            ),
-        ).fetchone()
-        return int(row[0]) if row else 0, True
-    matching = (
-        select(literal(1))
-        .select_from(t.feature)
-        .where(visible.features(snapshot, datasets), selection.where())
-    )
-    few = execute(
-        conn, select(func.count()).select_from(matching.limit(EXACT_COUNT + 1).subquery())
-    ).fetchone()
-    if few and few[0] <= EXACT_COUNT:
-        return int(few[0]), True
-    sql_text, bound = compiled(matching)
-    with translated():
-        plan = conn.execute("EXPLAIN (FORMAT json) " + sql_text, bound).fetchone()
-    return max(int(plan[0][0]["Plan"]["Plan Rows"]) if plan else 0, EXACT_COUNT + 1), False
-
-
 def extent(
     conn: psycopg.Connection[Any], snapshot: Snapshot, datasets: Sequence[DatasetVersion]
-) -> tuple[list[float] | None, list[datetime | None]]:
-    """Return (bbox in degrees or None, [first, last] instant) of some data sets, from what their versions recorded."""
+) -> tuple[tuple[float, float, float, float] | None, tuple[datetime | None, datetime | None]]:
+    """Return (bbox in degrees or None, (first, last) instant) of some data sets, from what their versions recorded."""
     v = t.version.c
     if not datasets:
-        return None, [None, None]
+        return None, (None, None)
     box = text("ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b)")
     inner = (
         select(
@@ -226,5 +184,5 @@ def extent(
     )
     row = execute(conn, select(box, inner.c.f, inner.c.l).select_from(inner)).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always returns a row
-    bbox = [float(x) for x in row[:4]] if row[0] is not None else None
-    return bbox, [row[4], row[5]]
+    bbox = None if row[0] is None else (float(row[0]), float(row[1]), float(row[2]), float(row[3]))
+    return bbox, (row[4], row[5])

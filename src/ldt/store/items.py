@@ -43,6 +43,7 @@ class Part:
         attributes: the properties, as jsonb.
         start, end: the time that an item is of, [start, end); None where there is none.
         rows: how many items there are, where that is known without counting.
+        prefix: the identifier is this text and the key; None where it is something else.
     """
 
     order: int
@@ -55,6 +56,7 @@ class Part:
     start: ColumnElement[Any] | None = None
     end: ColumnElement[Any] | None = None
     rows: int | None = None
+    prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,10 @@ class Items:
         collection: its id.
         parts: one for each data set, in order.
         properties: what can be asked for, by name; the geometry among them, as `geometry`.
+        further: JSON Schemas of properties that items have too, but cannot be filtered or sorted by.
     """
 
     collection: str
     parts: Sequence[Part]
     properties: Mapping[str, Property]
+    further: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)

@@ -96,7 +96,7 @@ def _datasets(
 ) -> dict[str, DatasetVersion]:
     rows = cursor.execute(
         "SELECT DISTINCT ON (d.id) d.id, d.name, d.shape, d.feature_type, d.access, d.current_version,"
-        "       v.version, v.pruned, d.recipe #> '{feature,properties}' AS properties"
+        "       v.version, v.pruned, v.rows, d.recipe #> '{feature,properties}' AS properties"
         "  FROM ldt.dataset d JOIN ldt.version v ON v.dataset_id = d.id AND v.revision <= %(revision)s"
         " WHERE d.twin_id = %(twin)s AND NOT d.removed @> %(revision)s::bigint"
         "   AND d.access = ANY (%(access)s)"
@@ -120,6 +120,7 @@ def _datasets(
             access=Access(r["access"]),
             namespace=own_namespace(twin, r["name"]),
             properties=r["properties"] or {},
+            rows=r["rows"],
         )
         for r in rows
     }

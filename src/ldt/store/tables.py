@@ -107,6 +107,7 @@ twin = Table(
     Column("manifest", JSONB),
     Column("revision", BigInteger),
     Column("created", _instant()),
+    Column("state", BigInteger),
 )
 
 revision = Table(

@@ -38,7 +38,7 @@ def test_a_collection_says_where_and_when_it_is(client: TestClient) -> None:
     about = client.get(C).json()
     assert about["title"] == "Administrative units"
     assert about["itemType"] == "feature"
-    assert about["crs"] == [CRS84]
+    assert about["crs"][0] == about["storageCrs"] == CRS84
     west, south, east, north = about["extent"]["spatial"]["bbox"][0]
     # 25 squares of 0.001 degrees, each 0.01 further east
     assert west <= 7

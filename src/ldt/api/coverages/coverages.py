@@ -32,14 +32,14 @@ from ldt.api.coverages.request import (
 from ldt.api.negotiate import JSON, Format, negotiate
 from ldt.api.parameters import At, Bbox, BboxCrs, Datetime, F, Twin, only_known, parse_datetime
 from ldt.api.respond import Page, answer, etag, headers, unchanged
+from ldt.api.standard import Standard
 from ldt.api.twin.twin import trail
 from ldt.model.coverage import COG, Coverage
 from ldt.store import coverages as stored
 from ldt.timerange import format_instant
 
-CONFORMANCE: tuple[str, ...] = ()
-
 router = APIRouter(dependencies=[Depends(only_known)], tags=["coverages"])
+STANDARD = Standard(router)
 
 
 def _about(coverage: Coverage, title: Any) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from ldt.api.negotiate import JSON, negotiate
 from ldt.api.paging import read_token, write_token
 from ldt.api.parameters import At, F, Limit, PageToken, Twin, cut, only_known
 from ldt.api.respond import Page, answer
+from ldt.api.standard import Standard
 from ldt.api.twin.twin import trail
 
-CONFORMANCE: tuple[str, ...] = ()
-
 router = APIRouter(dependencies=[Depends(only_known)], tags=["datasets"])
+STANDARD = Standard(router)
 
 _LISTED = (
     "name", "title", "description", "shape", "feature_type", "publisher", "licence", "licence_uri", "access", "origin",

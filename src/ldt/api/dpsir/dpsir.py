@@ -13,12 +13,12 @@ from ldt.api.dpsir.request import FORMS, ChainId, Code, PeriodText, Scheme, sche
 from ldt.api.negotiate import JSON, negotiate
 from ldt.api.parameters import At, F, Twin, only_known
 from ldt.api.respond import Page, answer
+from ldt.api.standard import Standard
 from ldt.api.twin.twin import trail
 from ldt.model.indicator import TWIN
 
-CONFORMANCE: tuple[str, ...] = ()
-
 router = APIRouter(dependencies=[Depends(only_known)], tags=["dpsir"])
+STANDARD = Standard(router)
 
 _TITLE = "DPSIR chains"
 

@@ -1,27 +1,41 @@
-"""OGC API - Features, Part 1: Core (OGC 17-069r4): collections, items, items by id; and `/id/…`, the persistent URIs."""
+"""OGC API - Features: items of collections of every kind, items by id; and `/id/…`, the persistent URIs."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 from itertools import chain
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
-from ldt.api import documents, html, links, openapi, sketch
+from ldt.api import documents, links, openapi, sketch
+from ldt.api.collections.client import collection_of, items_of
+from ldt.api.collections.collections import above
+from ldt.api.collections.request import CollectionId
 from ldt.api.context import Reading, reading
-from ldt.api.features import client
-from ldt.api.features.request import FORMS, ITEM_FORMS, SCHEMA_FORMS, filterable, schema, selection
+from ldt.api.features import client, schemas
+from ldt.api.features.answers import ItemsPage, gather
+from ldt.api.features.kind import Features
+from ldt.api.features.request import (
+    ITEM_FORMS,
+    QUERYABLES,
+    CrsIs,
+    FeatureId,
+    Properties,
+    SortBy,
+    asked_crs,
+    crs_list,
+    position,
+    selection,
+    sortables,
+)
 from ldt.api.http import Stream
-from ldt.api.negotiate import GEOJSON, HTML, JSON, SCHEMA, Format, negotiate
-from ldt.api.paging import read_token, write_token
+from ldt.api.negotiate import GEOJSON, HTML, JSON, negotiate
+from ldt.api.paging import read_token
 from ldt.api.parameters import (
-    CRS84,
     DEFAULT_LIMIT,
     At,
     Bbox,
@@ -34,156 +48,56 @@ from ldt.api.parameters import (
     cut,
     only_known,
 )
-from ldt.api.respond import Page, answer, dumps, etag, headers, unchanged
-from ldt.api.twin.twin import trail
+from ldt.api.respond import Page, answer, etag, headers, unchanged
+from ldt.api.standard import Collection, Standard
 from ldt.errors import NotFound
-from ldt.model.feature import feature_uri
-from ldt.settings import settings
-from ldt.store.features import Position
-from ldt.store.references import Target
-from ldt.timerange import format_instant
+from ldt.store import pages
+from ldt.store.crs import CRS84, Crs
+from ldt.store.items import Items
 
-CONFORMANCE: tuple[str, ...] = (
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
-    "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
+_SPEC = "http://www.opengis.net/spec/"
+_CONFORMANCE = (
+    f"{_SPEC}ogcapi-features-1/1.0/conf/core",
+    f"{_SPEC}ogcapi-features-1/1.0/conf/geojson",
+    f"{_SPEC}ogcapi-features-1/1.0/conf/html",
 )
-#: A page that is smaller than this is sent in one piece, with its `next` link in the header too.
-_WHOLE = 512 * 1024
-_CHUNK = 256 * 1024
-_GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
-_CONTENT_CRS = {"Content-Crs": f"<{CRS84}>"}
 
 router = APIRouter(tags=["features"])
+router.include_router(schemas.router)
 _checked = [Depends(only_known)]
 
-CollectionId = Annotated[str, Path(alias="collectionId", description="A collection: a type of feature.")]
-FeatureId = Annotated[str, Path(alias="featureId", description="A feature's id.")]
 
-
-def title_of(collection: str, wanted: list[str]) -> str:
-    """Return what a collection is called: as its feature type's schema says, else its id; that of a type without one in words."""
-    title = schema(collection, []).get("x-ldt", {}).get("title")
-    return html.say(title, wanted) if title else collection
-
-
-def _collection(request: Request, seen: Reading, collection: str) -> dict[str, Any]:
-    parts = client.datasets(seen, collection)
-    bbox, (first, last) = client.extent(seen, parts)
-    wanted = html.languages(request)
-    name = title_of(collection, wanted)
+def _describe(request: Request, seen: Reading, collection: Collection) -> Mapping[str, Any]:
+    """Say of a collection that has items in which CRS they are sent, and where they are."""
+    if collection.item_type is None:
+        return {}
 
     def to(*more: str, **query: Any) -> str:
-        return links.url(request, "twins", seen.snapshot.twin, "collections", collection, *more, **query)
+        above = ("twins", seen.snapshot.twin, "collections", collection.id)
+        return links.url(request, *above, *more, **query)
 
-    extent: dict[str, Any] = {}
-    if bbox:
-        # Outwards, so that nothing lies outside what is stated.
-        west, south, east, north = bbox
-        rounded = [_down(west), _down(south), -_down(-east), -_down(-north)]
-        extent["spatial"] = {"bbox": [rounded], "crs": CRS84}
-    if first or last:
-        interval = [format_instant(i) if i else None for i in (first, last)]
-        extent["temporal"] = {"interval": [interval], "trs": _GREGORIAN}
-    about: dict[str, Any] = {"id": collection, "title": name, "itemType": "feature", "crs": [CRS84]}
-    if description := html.say(schema(collection, parts).get("description"), wanted):
-        about["description"] = description
-    if extent:
-        about["extent"] = extent
-    about["datasets"] = [d.name for d in parts]
-    about["links"] = [
-        links.link(to("items", f="json"), "items", GEOJSON, f"{name} as GeoJSON"),
-        links.link(to("items", f="html"), "items", HTML, f"{name} as HTML"),
-        links.link(to("schema"), "describedby", SCHEMA, f"Schema of {name}"),
-    ]
-    return about
-
-
-def _down(degrees: float) -> float:
-    return math.floor(degrees * 1e7) / 1e7
-
-
-@router.get(
-    "/twins/{twin}/collections", dependencies=_checked, responses=openapi.says(documents.Collections, *FORMS)
-)
-def collections(request: Request, twin: Twin, at: At = None, f: F = None) -> Response:
-    """The collections of a twin: one for each type of feature, over all its data sets."""
-    chosen = negotiate(request, f, FORMS)
-    with reading(request, twin, at) as seen:
-        found = [_collection(request, seen, c) for c in client.collection_ids(seen)]
-    for one in found:
-        here = links.url(request, "twins", twin, "collections", one["id"])
-        one["links"] = [links.link(here, "self", JSON, one["title"]), *one["links"]]
-    document = {
-        "snapshot": seen.snapshot.id,
-        "collections": found,
-        "links": links.own(request, chosen, FORMS),
+    return {
+        "crs": crs_list(),
+        "storageCrs": CRS84.uri,
+        "links": [
+            links.link(to("items", f="json"), "items", GEOJSON, "Items as GeoJSON"),
+            links.link(to("items", f="html"), "items", HTML, "Items as HTML"),
+            *schemas.ways(to),
+        ],
     }
-    page = Page("Collections", trail(request, twin), "collections.html")
-    return answer(request, document, chosen, page)
 
 
-@router.get(
-    "/twins/{twin}/collections/{collectionId}",
-    dependencies=_checked,
-    responses=openapi.says(documents.Collection, *FORMS),
-)
-def collection(
-    request: Request, twin: Twin, collection_id: CollectionId, at: At = None, f: F = None
-) -> Response:
-    """One collection: its title, extent, CRS, data sets."""
-    chosen = negotiate(request, f, FORMS)
-    with reading(request, twin, at) as seen:
-        document = _collection(request, seen, collection_id)
-    document["links"] = [*links.own(request, chosen, FORMS), *document["links"]]
-    page = Page(document["title"], _above(request, twin))
-    return answer(request, document, chosen, page)
+STANDARD = Standard(router, _CONFORMANCE, kinds=(Features(),), describe=_describe)
 
 
-def _above(request: Request, twin: str, collection_id: str | None = None) -> list[tuple[str, str]]:
-    to = links.url(request, "twins", twin, "collections")
-    found = [*trail(request, twin), ("Collections", to)]
-    if collection_id is None:
-        return found
-    name = title_of(collection_id, html.languages(request))
-    return [*found, (name, links.url(request, "twins", twin, "collections", collection_id))]
-
-
-@router.get(
-    "/twins/{twin}/collections/{collectionId}/schema",
-    dependencies=_checked,
-    responses=openapi.stated(*SCHEMA_FORMS),
-)
-def collection_schema(
-    request: Request, twin: Twin, collection_id: CollectionId, at: At = None, f: F = None
-) -> Response:
-    """The JSON Schema of the properties of a collection's features."""
-    chosen = negotiate(request, f, SCHEMA_FORMS)
-    with reading(request, twin, at) as seen:
-        parts = client.datasets(seen, collection_id)
-    document: dict[str, Any] = {"type": "object", **schema(collection_id, parts)}
-    if chosen is HTML:
-        document["links"] = links.own(request, chosen, SCHEMA_FORMS)
-    return answer(request, document, chosen, Page("Schema", _above(request, twin, collection_id)))
+def _content_crs(crs: Crs) -> dict[str, str]:
+    return {"Content-Crs": f"<{crs.uri}>"}
 
 
 @router.get(
     "/twins/{twin}/collections/{collectionId}/items",
     responses=openapi.says(documents.FeatureCollection, *ITEM_FORMS),
-    openapi_extra={
-        "parameters": [
-            {
-                "name": "properties",
-                "in": "query",
-                "required": False,
-                "description": "Properties of the collection's features (see its schema) by name, each with the value that it must have.",
-                "schema": {"type": "object", "additionalProperties": {"type": "string"}},
-                "style": "form",
-                "explode": True,
-            }
-        ]
-    },
+    openapi_extra={"parameters": [QUERYABLES]},
 )
 def items(
     request: Request,
@@ -193,31 +107,48 @@ def items(
     bbox: Bbox = None,
     bbox_crs: BboxCrs = None,
     within: Datetime = None,
+    crs: CrsIs = None,
+    sortby: SortBy = None,
+    properties: Properties = None,
     at: At = None,
     token: PageToken = None,
     f: F = None,
 ) -> Response:
-    """A page of the features of a collection."""
+    """A page of the items of a collection."""
     chosen = negotiate(request, f, ITEM_FORMS)
-    start = read_token(request, token, (int, str))
+    keys = len(sortby.split(",")) if sortby else 0
+    start = read_token(request, token, (int, str, *(str | None for _ in range(keys))))
     with ExitStack() as stack:
         seen = stack.enter_context(reading(request, twin, at, start))
-        parts = client.datasets(seen, collection_id)
-        asked = selection(request, collection_id, parts, bbox, bbox_crs, within)
+        read = items_of(request, seen, collection_id)
+        asked = selection(
+            request,
+            read,
+            bbox=bbox,
+            bbox_crs=bbox_crs,
+            within=within,
+            crs=crs,
+            sortby=sortby,
+            properties=properties,
+        )
         tag = etag(request, seen.snapshot, chosen)
         if same := unchanged(request, tag):
             return same
-        limit = cut(limit)
-        after = Position(*start.position) if start else None
-        page = _Page(request, chosen, seen, limit, *client.count(seen, parts, asked))
+        after = position(asked.sort, start.position) if start else None
+        page = ItemsPage(request, chosen, seen, read, asked, cut(limit), after)
         # One more than asked for tells whether there is a next page. Closed before the transaction ends: a cursor
         # that is closed later would be closed in the next request that has this connection.
-        source = stack.enter_context(closing(client.items(seen, parts, asked, limit + 1, after)))
+        source = stack.enter_context(
+            closing(pages.page(seen.conn, read, asked, limit=page.limit + 1, after=after))
+        )
         rows = page.kept(source)
-        first = _gather(rows)
-        if page.ended or chosen is HTML:
-            first += list(rows)
-            return _whole(page, collection_id, first, tag)
+        first = gather(rows)
+        if chosen is HTML:
+            return _for_people(request, page, [*first, *rows], tag)
+        if page.ended:
+            body = b"".join(page.text(iter(first)))
+            sent = headers(tag, page.all_links(), _content_crs(asked.crs))
+            return Response(body, headers=sent, media_type=GEOJSON.media_type)
         conn = seen.conn
         # A client that reads too slowly must not keep a connection for ever.
         conn.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
@@ -226,110 +157,23 @@ def items(
             close=stack.pop_all().close,
             cancel=conn.cancel_safe,
             media_type=GEOJSON.media_type,
-            headers=headers(tag, links.own(request, chosen, ITEM_FORMS), _CONTENT_CRS),
+            headers=headers(tag, links.own(request, chosen, ITEM_FORMS), _content_crs(asked.crs)),
         )
 
 
-class _Page:
-    """A page of features while it is made."""
-
-    def __init__(
-        self, request: Request, chosen: Format, seen: Reading, limit: int, matched: int, exact: bool
-    ) -> None:
-        self.request, self.chosen, self.seen, self.limit = request, chosen, seen, limit
-        self.matched, self.exact = matched, exact
-        self.returned = 0
-        self.ended = False
-        self.last: Position | None = None
-        self.more = False
-
-    def kept(self, rows: Iterator[tuple[Position, bytes]]) -> Iterator[bytes]:
-        """Yield the features of the page, and note what came."""
-        for position, text in rows:
-            if self.returned == self.limit:
-                self.more = True
-                break
-            self.last = position
-            self.returned += 1
-            yield text
-        self.ended = True
-
-    def all_links(self) -> list[links.Link]:
-        """Return the links; known when all rows have come."""
-        found = links.own(self.request, self.chosen, ITEM_FORMS)
-        path = self.request.path_params
-        above = ("twins", path["twin"], "collections", path["collectionId"])
-        found.append(links.link(links.url(self.request, *above), "collection", JSON, "The collection"))
-        if self.more and self.last is not None:
-            position = (self.last.dataset_id, self.last.fid)
-            token = write_token(self.request, self.seen.snapshot.revision, position)
-            found.append(links.link(links.here(self.request, token=token), "next", self.chosen, "Next page"))
-        return found
-
-    def about(self) -> dict[str, Any]:
-        """Return the members beside the features."""
-        matched = "numberMatched" if self.exact else "numberMatchedEstimate"
-        # An estimate may be below what was seen.
-        number = self.matched if self.exact else max(self.matched, self.returned)
-        return {
-            "numberReturned": self.returned,
-            matched: number,
-            "timeStamp": format_instant(datetime.now(UTC).replace(microsecond=0)),
-            "snapshot": self.seen.snapshot.id,
-            "links": self.all_links(),
-        }
-
-    def text(self, rows: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the document in pieces of about 256 kB."""
-        waiting = [b'{"type":"FeatureCollection","features":[']
-        size, comma = 0, b""
-        for row in rows:
-            waiting += (comma, row)
-            comma = b",\n"
-            size += len(row) + 2
-            if size >= _CHUNK:
-                yield b"".join(waiting)
-                waiting, size = [], 0
-        waiting += (b"],", dumps(self.about())[1:])
-        yield b"".join(waiting)
-
-
-def _gather(rows: Iterator[bytes]) -> list[bytes]:
-    """Take rows until they are more than what is sent in one piece."""
-    found, size = [], 0
-    for row in rows:
-        found.append(row)
-        size += len(row)
-        if size > _WHOLE:
-            break
-    return found
-
-
-def _whole(page: _Page, collection_id: str, rows: list[bytes], tag: str) -> Response:
-    request = page.request
-    if page.chosen is HTML:
-        features = [orjson.loads(row) for row in rows]
-        document = {"type": "FeatureCollection", "features": features, **page.about()}
-        return answer(
-            request,
-            document,
-            HTML,
-            Page(
-                "Items",
-                _above(request, page.seen.snapshot.twin, collection_id),
-                "items.html",
-                {
-                    "map": sketch.draw(features),
-                    "to": lambda i: links.url(
-                        request, "twins", page.seen.snapshot.twin, "collections", collection_id, "items", i
-                    ),
-                    "filters": sorted(filterable(collection_id, page.seen.snapshot.of_type(collection_id))),
-                },
-            ),
-            tag=tag,
-        )
-    body = b"".join(page.text(iter(rows)))
-    return Response(body, headers=headers(tag, page.all_links(), _CONTENT_CRS), media_type=GEOJSON.media_type)
+def _for_people(request: Request, page: ItemsPage, rows: list[bytes], tag: str) -> Response:
+    features = [orjson.loads(row) for row in rows]
+    document = {"type": "FeatureCollection", "features": features, **page.about()}
+    twin, collection = page.seen.snapshot.twin, page.items.collection
+    context = {
+        # A sketch is drawn of degrees.
+        "map": sketch.draw(features if page.asked.crs is CRS84 else []),
+        "to": lambda i: links.url(request, "twins", twin, "collections", collection, "items", i),
+        "filters": sorted(sortables(page.items)),
+    }
+    _, about = collection_of(request, page.seen, collection)
+    shown = Page("Items", above(request, twin, about), "items.html", context)
+    return answer(request, document, HTML, shown, tag=tag, extra=_content_crs(page.asked.crs))
 
 
 @router.get(
@@ -342,62 +186,40 @@ def item(
     twin: Twin,
     collection_id: CollectionId,
     feature_id: FeatureId,
+    crs: CrsIs = None,
     at: At = None,
     f: F = None,
 ) -> Response:
-    """One feature, with its identifier and the source that it came from."""
+    """One item, with all that is known of it."""
     chosen = negotiate(request, f, ITEM_FORMS)
+    sent_in = asked_crs(crs)
     with reading(request, twin, at) as seen:
-        client.datasets(seen, collection_id)
+        kind, about = collection_of(request, seen, collection_id)
         tag = etag(request, seen.snapshot, chosen)
         if same := unchanged(request, tag):
             return same
-        _, found = client.item(seen, feature_id, collection_id)
-        related = client.related(seen, collection_id, found)
-    document = _feature(request, seen, collection_id, found)
-    document["links"] += [_related(request, twin, name, to) for name, to in related]
-    document["links"] = [*links.own(request, chosen, ITEM_FORMS), *document["links"]]
-    name = str(found["properties"].get("name") or found["id"])
-    page = Page(name, _above(request, twin, collection_id), "item.html", {"map": sketch.draw([document])})
-    return answer(request, document, chosen, page, tag=tag, extra=_CONTENT_CRS)
+        document = kind.item(request, seen, collection_id, feature_id, sent_in)
+        if document is None:
+            document = _plain(items_of(request, seen, collection_id), seen, feature_id, sent_in)
+    to = links.url(request, "twins", twin, "collections", collection_id)
+    document["snapshot"] = seen.snapshot.id
+    document["links"] = [
+        *links.own(request, chosen, ITEM_FORMS),
+        links.link(to, "collection", JSON, "The collection"),
+        *document.get("links", ()),
+    ]
+    name = str(document["properties"].get("name") or document["id"])
+    context = {"map": sketch.draw([document] if sent_in is CRS84 else [])}
+    page = Page(name, above(request, twin, about), "item.html", context)
+    return answer(request, document, chosen, page, tag=tag, extra=_content_crs(sent_in))
 
 
-def _feature(request: Request, seen: Reading, collection_id: str, found: dict[str, Any]) -> dict[str, Any]:
-    twin, identifier = seen.snapshot.twin, found["id"]
-    uri = feature_uri(settings().id_base, twin, identifier)
-    above = links.url(request, "twins", twin, "collections", collection_id)
-    dataset = links.url(request, "twins", twin, "datasets", identifier.partition(".")[0])
-    return {
-        "type": "Feature",
-        "id": identifier,
-        "geometry": orjson.loads(found["geometry"]) if found["geometry"] else None,
-        "properties": found["properties"],
-        "uri": uri,
-        "identifier": {
-            "namespace": found["namespace"],
-            "localId": found["local_id"],
-            "versionId": found["version_id"],
-        },
-        "validity": [format_instant(i) if i else None for i in (found["valid_from"], found["valid_to"])],
-        "source": {
-            "name": found["source_name"],
-            "digest": found["source_digest"],
-            "row": found["source_row"],
-        },
-        "raw": found["raw"],
-        "snapshot": seen.snapshot.id,
-        "links": [
-            links.link(above, "collection", JSON, "The collection"),
-            links.link(uri, "canonical", None, "The persistent identifier"),
-            links.link(dataset, "dataset", JSON, "The data set"),
-        ],
-    }
-
-
-def _related(request: Request, twin: str, name: str, to: Target) -> links.Link:
-    """Return the link to a feature that a property refers to."""
-    above = ("twins", twin, "collections", to.feature_type, "items")
-    return links.link(links.url(request, *above, to.id), "related", GEOJSON, name)
+def _plain(read: Items, seen: Reading, identifier: str, crs: Crs) -> dict[str, Any]:
+    found = pages.one(seen.conn, read, identifier, crs)
+    if found is None:
+        raise client.no_item(identifier)
+    document: dict[str, Any] = orjson.loads(found)
+    return document
 
 
 @router.get("/id/{twin}/{featureId}", dependencies=_checked, status_code=303, tags=["identifiers"])
@@ -405,7 +227,7 @@ def identified(request: Request, twin: Twin, feature_id: FeatureId) -> Response:
     """The persistent URI of a feature: leads to where it is served."""
     try:
         with reading(request, twin) as seen:
-            collection_id, _ = client.item(seen, feature_id)
+            collection_id, _ = client.feature(seen, feature_id)
     except NotFound as e:
         raise NotFound(f"nothing is identified by {request.url.path}", remedy=e.remedy) from e
     to = links.url(request, "twins", twin, "collections", collection_id, "items", feature_id)

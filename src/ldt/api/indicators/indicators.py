@@ -29,12 +29,12 @@ from ldt.api.paging import read_token, write_token
 from ldt.api.parameters import At, Datetime, F, Limit, PageToken, Twin, cut, only_known
 from ldt.api.parquet import geoparquet
 from ldt.api.respond import Page, answer, etag, headers, unchanged
+from ldt.api.standard import Standard
 from ldt.api.twin.twin import trail
 from ldt.timerange import format_instant
 
-CONFORMANCE: tuple[str, ...] = ()
-
 router = APIRouter(dependencies=[Depends(only_known)], tags=["indicators"])
+STANDARD = Standard(router)
 router.include_router(lineage.router, dependencies=[])
 
 _LISTED = ("id", "code", "title", "unit", "dpsir", "anatomy", "spatial_units", "temporal_unit")

@@ -14,12 +14,12 @@ from ldt.api.map.request import FORMS
 from ldt.api.negotiate import HTML, JSON, negotiate
 from ldt.api.parameters import At, F, Twin, only_known
 from ldt.api.respond import Page, answer, headers, unchanged
+from ldt.api.standard import Standard
 from ldt.api.twin import client as twin_client
 from ldt.api.twin.twin import trail
 
-CONFORMANCE: tuple[str, ...] = ()
-
 router = APIRouter(tags=["map"])
+STANDARD = Standard(router)
 _checked = [Depends(only_known)]
 
 #: Headers of a map: scripts and styles are files of this service, and nothing goes anywhere else.

@@ -35,13 +35,13 @@ from ldt.api.parameters import (
     parse_bbox,
 )
 from ldt.api.respond import Page, answer
+from ldt.api.standard import Standard
 from ldt.api.twin.twin import trail
 from ldt.errors import UsageError
 from ldt.timerange import format_instant, parse_instant
 
-CONFORMANCE: tuple[str, ...] = ()
-
 router = APIRouter(dependencies=[Depends(only_known)], tags=["observations"])
+STANDARD = Standard(router)
 
 
 def _next(request: Request, revision: int, chosen: Format, last: str | int) -> links.Link:

@@ -12,16 +12,20 @@ from ldt.api.parameters import F, only_known
 from ldt.api.respond import Page, answer
 from ldt.api.service import client
 from ldt.api.service.request import DESCRIPTIONS, FORMS
+from ldt.api.standard import Standard
 
-CONFORMANCE: tuple[str, ...] = (
-    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/landing-page",
-    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
-    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/html",
-)
 TITLE = "Local digital twins"
 
 router = APIRouter(dependencies=[Depends(only_known)], tags=["service"])
+STANDARD = Standard(
+    router,
+    (
+        "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
+        "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/landing-page",
+        "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
+        "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/html",
+    ),
+)
 
 
 @router.get("/", responses=openapi.says(documents.Landing, *FORMS))

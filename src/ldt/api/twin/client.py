@@ -22,8 +22,3 @@ def described(seen: Reading) -> dict[str, Any]:
     raise NotFound(
         f"there is no twin {seen.snapshot.twin!r}"
     )  # pragma: no cover - resolved in the same state
-
-
-def collection_ids(seen: Reading) -> list[str]:
-    """Return the ids of the collections that a snapshot sees, in order."""
-    return sorted({d.feature_type for d in seen.snapshot.datasets.values() if d.feature_type})

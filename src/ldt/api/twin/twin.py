@@ -7,17 +7,18 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from ldt.api import documents, html, links, openapi
+from ldt.api.collections.client import collection_ids
 from ldt.api.context import connection, reading
 from ldt.api.context import service as shared
 from ldt.api.negotiate import GEOJSON, HTML, JSON, OAS30, OAS31, negotiate
 from ldt.api.parameters import CRS84, At, F, Twin, only_known
 from ldt.api.respond import Page, answer
+from ldt.api.standard import Standard
 from ldt.api.twin import client
 from ldt.api.twin.request import DESCRIPTIONS, FORMS
 
-CONFORMANCE: tuple[str, ...] = ("http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",)
-
 router = APIRouter(dependencies=[Depends(only_known)], tags=["twin"])
+STANDARD = Standard(router, ("http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",))
 
 
 def trail(request: Request, twin: str | None = None) -> list[tuple[str, str]]:
@@ -63,6 +64,7 @@ def landing(request: Request, twin: Twin, at: At = None, f: F = None) -> Respons
     wanted = html.languages(request)
     with reading(request, twin, at) as seen:
         one = client.described(seen)
+        added = [to for s in shared(request).standards if s.landing for to in s.landing(request, seen)]
     title = html.say(one["title"], wanted)
     document: dict[str, Any] = {
         "title": title,
@@ -75,7 +77,7 @@ def landing(request: Request, twin: Twin, at: At = None, f: F = None) -> Respons
     }
     if bbox := _bbox(one):
         document["extent"] = {"spatial": {"bbox": [bbox], "crs": CRS84}}
-    document["links"] = [*links.own(request, chosen, FORMS), *_ways(request, twin)]
+    document["links"] = [*links.own(request, chosen, FORMS), *_ways(request, twin), *added]
     return answer(request, document, chosen, Page(title, trail(request)))
 
 
@@ -86,7 +88,6 @@ def _ways(request: Request, twin: str) -> list[links.Link]:
     link = links.link
     return [
         link(to("map"), "map", HTML, "Map"),
-        link(to("collections"), "data", JSON, "Collections of features"),
         link(to("conformance"), "conformance", JSON, "Conformance classes"),
         link(to("api"), "service-desc", OAS30, "OpenAPI 3.0"),
         link(to("api", f="oas31"), "service-desc", OAS31, "OpenAPI 3.1"),
@@ -123,7 +124,7 @@ def api(request: Request, twin: Twin, at: At = None, f: F = None) -> Response:
     chosen = negotiate(request, f, DESCRIPTIONS)
     with reading(request, twin, at) as seen:
         one = client.described(seen)
-        collections = client.collection_ids(seen)
+        collections = collection_ids(request, seen)
     title = html.say(one["title"], html.languages(request))
     server = links.base(request) + f"/twins/{twin}"
     document = openapi.of_twin(request.app, twin, title, server, collections)

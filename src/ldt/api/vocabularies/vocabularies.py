@@ -11,12 +11,12 @@ from ldt.api.context import connection
 from ldt.api.negotiate import JSON, negotiate
 from ldt.api.parameters import F, only_known
 from ldt.api.respond import Page, answer
+from ldt.api.standard import Standard
 from ldt.api.vocabularies import client
 from ldt.api.vocabularies.request import FORMS, TABLE_FORMS, Code, VocabularyId
 
-CONFORMANCE: tuple[str, ...] = ()
-
 router = APIRouter(dependencies=[Depends(only_known)], tags=["vocabularies"])
+STANDARD = Standard(router)
 
 
 def _trail(request: Request) -> list[tuple[str, str]]:

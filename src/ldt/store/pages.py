@@ -1,0 +1,316 @@
+"""Pages of any items, as bytes: GeoJSON texts straight from SQL, in order, from a position on; and how many match."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import psycopg
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Date,
+    DateTime,
+    Numeric,
+    Select,
+    Text,
+    and_,
+    cast,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.types import TypeEngine
+
+from ldt.store.connect import compiled, fetch_all, translated
+from ldt.store.crs import CRS84, Crs
+from ldt.store.items import Items, Kind, Part, Property
+
+#: A selection is counted where the planner expects no more than this; beyond, its estimate is given, and says so.
+EXACT_COUNT = 10_000
+
+_TYPES: dict[Kind, TypeEngine[Any]] = {
+    "string": Text(collation="C"),
+    "number": Numeric(),
+    "integer": Numeric(),
+    "boolean": Boolean(),
+    "date": Date(),
+    "timestamp": DateTime(timezone=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A key of an order: a property, ascending or descending. Items without it come last."""
+
+    property: Property
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which items are asked for, in which order, and what of them.
+
+    Attributes:
+        areas: any of which a geometry must intersect: rectangles (west, south, east, north) in degrees, or WKB in EPSG:4326
+            with x = longitude.
+        start, end: bounds of the time with which an item's time [start, end) must overlap; None is open. An item without a time
+            matches any.
+        where: a further predicate over the properties.
+        sort: keys of the order; ties, and everything without keys, are in order of (part, key).
+        properties: names of the properties that are sent; all if None.
+        crs: in which geometries are sent.
+    """
+
+    areas: Sequence[tuple[float, float, float, float] | bytes] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+    where: ColumnElement[bool] | None = None
+    sort: tuple[Sort, ...] = ()
+    properties: tuple[str, ...] | None = None
+    crs: Crs = field(default=CRS84)
+
+    @property
+    def everything(self) -> bool:
+        """Whether no item is left out."""
+        return not (self.areas or self.start or self.end or self.where is not None)
+
+
+class Position(NamedTuple):
+    """A place in an order: after the item of this part and key, whose sort keys have these values, as texts."""
+
+    part: int
+    key: str
+    values: tuple[str | None, ...] = ()
+
+
+def page(
+    conn: psycopg.Connection[Any],
+    items: Items,
+    selection: Selection,
+    *,
+    limit: int,
+    after: Position | None = None,
+) -> Generator[tuple[Position, bytes]]:
+    """Yield items as GeoJSON texts, in order, from a server-side cursor.
+
+    One who does not read to the end closes the generator before the transaction ends: its cursor lives in that.
+
+    Args:
+        conn: a connection in the transaction in which the snapshot of the items was resolved.
+        items: what is read.
+        selection: what is asked for.
+        limit: how many at most.
+        after: where the last page ended.
+
+    Yields:
+        (position of this item, its GeoJSON text as UTF-8 bytes).
+    """
+    if selection.sort:
+        yield from _rows(conn, _sorted(items, selection, limit, after), len(selection.sort))
+        return
+    left = limit
+    for part in items.parts:
+        if left <= 0:
+            return
+        if after is None or part.order >= after.part:
+            inside = after if after is not None and after.part == part.order else None
+            statement = _in_order(part, selection, inside).limit(left)
+            for position, document in _rows(conn, statement, 0):
+                left -= 1
+                yield position, document
+
+
+def _rows(conn: psycopg.Connection[Any], statement: Any, keys: int) -> Generator[tuple[Position, bytes]]:
+    sql_text, bound = compiled(statement)
+    with translated(), conn.cursor(name="items", binary=True) as cursor:
+        # So many are in memory at once, whatever their size.
+        cursor.itersize = 500
+        cursor.execute(sql_text, bound)
+        for row in cursor:
+            yield Position(row[0], row[1], tuple(row[3 : 3 + keys])), row[2]
+
+
+def _columns(part: Part, selection: Selection) -> list[ColumnElement[Any]]:
+    document = func.convert_to(geojson(part, selection.crs, selection.properties), "UTF8")
+    return [literal(part.order, BigInteger).label("part"), part.key.label("key"), document.label("document")]
+
+
+def _in_order(part: Part, selection: Selection, after: Position | None) -> Select[Any]:
+    statement = (
+        select(*_columns(part, selection)).select_from(part.table).where(part.where, matches(part, selection))
+    )
+    if after is not None:
+        statement = statement.where(part.key > after.key)
+    return statement.order_by(part.key)
+
+
+def _sorted(items: Items, selection: Selection, limit: int, after: Position | None) -> Any:
+    """Return the statement of a page in order of sort keys: the first of each part, merged."""
+    pieces = []
+    for part in items.parts:
+        keys = [s.property.column for s in selection.sort]
+        texts = [cast(k, Text).label(f"text_{i}") for i, k in enumerate(keys)]
+        labelled = [k.label(f"sort_{i}") for i, k in enumerate(keys)]
+        piece = (
+            select(*_columns(part, selection), *texts, *labelled)
+            .select_from(part.table)
+            .where(part.where, matches(part, selection))
+        )
+        if after is not None:
+            piece = piece.where(_beyond(part, selection.sort, after))
+        order = [_directed(k, s) for k, s in zip(keys, selection.sort, strict=True)]
+        pieces.append(piece.order_by(*order, part.key).limit(limit).subquery())
+    merged = union_all(*(select(p) for p in pieces)).subquery("merged")
+    order = [_directed(merged.c[f"sort_{i}"], s) for i, s in enumerate(selection.sort)]
+    shown = [merged.c.part, merged.c.key, merged.c.document]
+    shown += [merged.c[f"text_{i}"] for i in range(len(selection.sort))]
+    return select(*shown).order_by(*order, merged.c.part, merged.c.key).limit(limit)
+
+
+def _directed(key: ColumnElement[Any], sort: Sort) -> ColumnElement[Any]:
+    return (key.desc() if sort.descending else key.asc()).nulls_last()
+
+
+def _beyond(part: Part, sort: Sequence[Sort], after: Position) -> ColumnElement[bool]:
+    """Return the predicate of what comes after a position, nulls being last in every direction."""
+    if part.order == after.part:
+        beyond: ColumnElement[bool] = part.key > after.key
+    else:
+        beyond = true() if part.order > after.part else false()
+    for one, text in reversed(list(zip(sort, after.values, strict=True))):
+        key = one.property.column
+        if text is None:
+            beyond = and_(key.is_(None), beyond)
+            continue
+        kind = _TYPES[one.property.kind]
+        value: ColumnElement[Any] = cast(literal(text, Text), kind)
+        if one.property.kind == "string":
+            value = literal(text, Text).collate("C")
+        later = key < value if one.descending else key > value
+        beyond = or_(later, key.is_(None), and_(key == value, beyond))
+    return beyond
+
+
+def matches(part: Part, selection: Selection) -> ColumnElement[bool]:
+    """Return the predicate of a selection over a part's table, beside `part.where`."""
+    found: list[ColumnElement[bool]] = []
+    if selection.areas:
+        if part.geometry is None:
+            return false()
+        areas = [
+            func.ST_GeomFromWKB(area, 4326) if isinstance(area, bytes) else func.ST_MakeEnvelope(*area, 4326)
+            for area in selection.areas
+        ]
+        found.append(or_(*(func.ST_Intersects(part.geometry, area) for area in areas)))
+    if part.start is not None and selection.end is not None:
+        found.append(or_(part.start.is_(None), part.start <= selection.end))
+    if part.end is not None and selection.start is not None:
+        instant = part.start == part.end if part.start is not None else false()
+        found.append(
+            or_(part.end.is_(None), part.end > selection.start, and_(instant, part.end == selection.start))
+        )
+    if selection.where is not None:
+        found.append(selection.where)
+    return and_(true(), *found)
+
+
+def geojson(part: Part, crs: Crs = CRS84, properties: Sequence[str] | None = None) -> ColumnElement[str]:
+    """Return the expression of an item's GeoJSON text; `geometry` and `properties` are always there.
+
+    Args:
+        part: whose item.
+        crs: of the geometry.
+        properties: names of those that are sent; all if None.
+    """
+    geometry: ColumnElement[Any] = literal("null")
+    if part.geometry is not None:
+        geometry = func.coalesce(
+            func.ST_AsGeoJSON(crs.written(part.geometry), crs.digits, 0), literal("null")
+        )
+    attributes = part.attributes
+    if properties is not None:
+        attributes = func.jsonb_strip_nulls(_some(part.attributes, properties))
+    return func.concat(
+        literal('{"type":"Feature","id":"'),
+        part.identifier,
+        literal('","geometry":'),
+        geometry,
+        literal(',"properties":'),
+        cast(attributes, Text),
+        literal("}"),
+    )
+
+
+def _some(attributes: ColumnElement[Any], names: Sequence[str]) -> ColumnElement[Any]:
+    """Return a document with some members of another; nulls for those that are not there."""
+    pieces = []
+    for begin in range(0, max(len(names), 1), 40):  # a function takes a hundred arguments
+        pairs = [e for n in names[begin : begin + 40] for e in (literal(n), attributes[n])]
+        pieces.append(func.jsonb_build_object(*pairs))
+    whole: ColumnElement[Any] = pieces[0]
+    for piece in pieces[1:]:
+        whole = whole.op("||")(piece)
+    return whole
+
+
+def one(conn: psycopg.Connection[Any], items: Items, identifier: str, crs: Crs = CRS84) -> bytes | None:
+    """Return an item as GeoJSON text, or None.
+
+    Args:
+        conn: a connection in the transaction in which the snapshot of the items was resolved.
+        items: what is read.
+        identifier: its id in the API.
+        crs: of the geometry.
+    """
+    for part in items.parts:
+        statement = (
+            select(func.convert_to(geojson(part, crs), "UTF8").label("document"))
+            .select_from(part.table)
+            .where(part.where, is_called(part, identifier))
+        )
+        if found := fetch_all(conn, statement):
+            return bytes(found[0]["document"])
+    return None
+
+
+def is_called(part: Part, identifier: str) -> ColumnElement[bool]:
+    """Return the predicate of the item of an id, by its key where the key is in the id."""
+    if part.prefix is None:
+        return part.identifier == identifier
+    if not identifier.startswith(part.prefix):
+        return false()
+    return part.key == identifier.removeprefix(part.prefix)
+
+
+def count(conn: psycopg.Connection[Any], items: Items, selection: Selection) -> tuple[int, bool]:
+    """Return (how many items match, whether that is exact), without ever scanning a large table.
+
+    The whole of a collection is known from its versions where its parts say so. A selection of which the planner expects few is
+    counted; else the planner's estimate is returned.
+    """
+    known = [part.rows for part in items.parts]
+    if selection.everything and None not in known:
+        return sum(k for k in known if k is not None), True
+    matching = [
+        select(null().label("one")).select_from(p.table).where(p.where, matches(p, selection))
+        for p in items.parts
+    ]
+    whole = union_all(*matching) if len(matching) > 1 else matching[0]
+    sql_text, bound = compiled(whole)
+    with translated():
+        plan = conn.execute(("EXPLAIN (FORMAT json) " + sql_text).encode(), bound).fetchone()
+    expected = int(plan[0][0]["Plan"]["Plan Rows"]) if plan else 0
+    if expected > EXACT_COUNT:
+        return expected, False
+    few = select(func.count().label("n")).select_from(whole.limit(EXACT_COUNT + 1).subquery())
+    found = int(fetch_all(conn, few)[0]["n"])
+    return (found, True) if found <= EXACT_COUNT else (max(expected, found), False)
