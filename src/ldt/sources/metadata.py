@@ -22,12 +22,12 @@ from pyproj.exceptions import ProjError
 from ldt.axis import AxisOrder
 from ldt.errors import HostileSource, SourceError
 from ldt.sources.batches import Options, check_options, declare, with_rows
-from ldt.sources.documents import xml_root
 from ldt.sources.gml_crs import parse_srs_name
 from ldt.sources.gml_geometry import local_name
 from ldt.sources.gml_prolog import check_prolog
 from ldt.sources.judge import judge
 from ldt.sources.source import GEOMETRY, MALFORMED, RAW, Batch, Description, LayerDescription
+from ldt.sources.xml_documents import xml_root
 
 #: A record is some kilobytes of text.
 _BATCH = 500

@@ -12,8 +12,6 @@ from ldt.sources.documents import (
     binary_document,
     json_document,
     text_document,
-    xml_document,
-    xml_root,
 )
 from ldt.sources.gml import GmlReader
 from ldt.sources.json_records import JsonReader, load
@@ -27,6 +25,7 @@ from ldt.sources.source import Description, Document, RasterReader, Reader
 from ldt.sources.table import TableReader
 from ldt.sources.vector import VectorReader
 from ldt.sources.workbook import is_workbook
+from ldt.sources.xml_documents import xml_document, xml_root
 
 _SEE = "see docs/sources.md for the formats that are read"
 _GEOJSON = frozenset(

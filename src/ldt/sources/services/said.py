@@ -11,7 +11,23 @@ import orjson
 _EXCEPTION = re.compile(r"<(?:\w+:)?(?:ExceptionText|ServiceException)\b[^>]*>(.*?)</", re.DOTALL)
 _REPORT = re.compile(r"<(?:\w+:)?(?:ExceptionReport|ServiceExceptionReport)\b")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
-_MEMBERS = ("detail", "description", "message", "error_description", "error", "title", "reason", "details")
+_MEMBERS = (
+    "detail",
+    "description",
+    "message",
+    "error_description",
+    "error",
+    "title",
+    "reason",
+    "details",
+    "messages",
+    "errors",
+    "exceptions",
+    "exception",
+    "text",
+    "msg",
+    "Message",
+)
 _LONGEST = 300
 
 
