@@ -194,7 +194,8 @@ class _Texts:
         quick = self._shape.plans[number]
         columns = [self._tidy(place) for place in self._shape.positions[number] if place is not None]
         texts = columns[0] if len(columns) == 1 else list(chain.from_iterable(zip(*columns, strict=True)))
-        return many(quick.kind, [len(rings) for rings in quick.rings], texts, known=known)
+        stated = {place: self._tidy(said) for place, said in self._shape.stated[number].items()}
+        return many(quick.kind, [len(rings) for rings in quick.rings], texts, stated, known=known)
 
     def _joined(self, pick: Pick, column: Callable[[int], pa.Array]) -> pa.Array:
         if pick is None:

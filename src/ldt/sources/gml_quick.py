@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from struct import pack
 from typing import Any
 
@@ -66,8 +66,11 @@ class Quick:
     def _plain(self, *, known: bool) -> bytes | None:
         """Return well-known binary; None where something is not plain. `known` says that positions have two ordinates."""
         if self.kind in {_POINT, _LINE}:
-            numbers = array("d", map(float, self.rings[0][0].text.split()))
+            positions = self.rings[0][0]
+            numbers = array("d", map(float, positions.text.split()))
             if not abs(sum(numbers)) < MOST:
+                return None
+            if positions.get("count", str(len(numbers) // 2)) != str(len(numbers) // 2):
                 return None
             if self.kind == _POINT:
                 return pack("<BI", 1, _POINT) + numbers.tobytes() if len(numbers) == 2 else None
@@ -83,6 +86,8 @@ class Quick:
                 data, count = numbers.tobytes(), len(numbers)
                 if count < 8 or count % 2 or data[:16] != data[-16:] or not abs(sum(numbers)) < MOST:
                     return None
+                if ring.get("count", str(count // 2)) != str(count // 2):
+                    return None
                 parts += (pack("<I", count // 2), data)
             polygons.append(b"".join(parts))
         if self.kind == _POLYGON:
@@ -96,6 +101,11 @@ def _plan(element: Any) -> tuple[int, list[list[Any]]]:
     if name in {"Point", "LineString"}:
         text = _only(element, "pos" if name == "Point" else "posList")
         return (_POINT if name == "Point" else _LINE, [[text]]) if text is not None else (0, [])
+    if name == "Curve":
+        text = element
+        for below in ("segments", "LineStringSegment", "posList"):
+            text = _only(text, below) if text is not None else None
+        return (_LINE, [[text]]) if text is not None else (0, [])
     polygons = _polygons(element, name)
     if not polygons or not all(polygons):
         return 0, []
@@ -141,7 +151,12 @@ def _only(element: Any, name: str) -> Any:
 
 
 def many(
-    kind: int, polygons: Sequence[int], texts: Sequence[str], *, known: bool
+    kind: int,
+    polygons: Sequence[int],
+    texts: Sequence[str],
+    stated: Mapping[int, Sequence[str]],
+    *,
+    known: bool,
 ) -> tuple[pa.BinaryArray, Flags]:
     """Return well-known binary of many geometries that are built alike, and which are plain; only these have some.
 
@@ -149,13 +164,18 @@ def many(
         kind: of well-known binary.
         polygons: how many rings each polygon has, the same in every geometry; `[1]` of what is no polygon.
         texts: positions of each ring of the first geometry, of the second, and so on.
+        stated: place of a ring among those of its geometry → in each geometry, how many positions it is said to have.
         known: whether it is stated that positions have two ordinates.
     """
     rings = sum(polygons)
     numbers, offsets = _numbers(texts)
     counts = np.diff(offsets)
     good = _are_plain(kind, numbers, offsets, known=known)
-    plain: Flags = np.asarray(good.reshape(-1, rings).all(axis=1))
+    good = good.reshape(-1, rings)
+    for place, said in stated.items():
+        have = pa.array(counts.reshape(-1, rings)[:, place] // 2).cast(pa.string())
+        good[:, place] &= pc.equal(have, pa.array(said, pa.string())).to_numpy(zero_copy_only=False)
+    plain: Flags = np.asarray(good.all(axis=1))
     if not plain.all():
         kept = np.repeat(plain, rings)
         numbers, counts = numbers[np.repeat(kept, counts)], counts[kept]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeGuard
 
@@ -38,6 +39,9 @@ _ATTRIBUTE = f'([^"<>{FORBIDDEN}]*+)'
 #: Members of a shape after which it is looked for before others, and how many such shapes there may be.
 _COMMON, _MOST_COMMON = 5, 4
 
+#: Members one after the other of no known shape, after which the rest of the file is not looked at for shapes any more.
+_IN_VAIN = 1_500
+
 #: How a text is made of a member's values: one of them, several with fixed text between, or none.
 Pick = int | tuple[str | int, ...] | None
 
@@ -56,6 +60,7 @@ class Shape:
         values, raw: what the walk found at first, with the marks.
         identifiers: `gml:id` and `fid` of the feature, with the marks.
         plans, positions: how each of the walk's geometries is made, and the numbers of the values with its positions.
+        stated: of each geometry: place of a ring → number of the value that says how many positions it has.
         texts: numbers of the values that are text, about which space means nothing; the others are attributes'.
         count: of the values.
         match: finds a member of it in a block, from a place on; None before :meth:`look_for`.
@@ -78,6 +83,7 @@ class Shape:
         "plans",
         "positions",
         "raw",
+        "stated",
         "texts",
         "values",
         "walk",
@@ -100,6 +106,14 @@ class Shape:
         self._slots = list(_slots(feature, walk))
         self.plans = [Quick(found.element) for found in walk.geometries]
         self.positions = [[_only_mark(e.text) for ring in plan.rings for e in ring] for plan in self.plans]
+        self.stated = [
+            {
+                place: number
+                for place, e in enumerate(chain.from_iterable(plan.rings))
+                if (number := _only_mark(e.get("count"))) is not None
+            }
+            for plan in self.plans
+        ]
         for found, plan in zip(walk.geometries, self.plans, strict=True):
             found.wkb = plan.wkb
 
@@ -197,6 +211,8 @@ class Shapes:
         #: Shapes by markup; several where values that decide differ, None where it cannot be learnt.
         self._known: dict[str, list[Shape] | None] = {}
         self._count = 0
+        #: Members one after the other whose shape was not known.
+        self._vain = 0
         #: Those that most members are of, the last one met first.
         self._common: list[Shape] = []
 
@@ -246,6 +262,9 @@ class Shapes:
         Args:
             text: of characters that XML allows, lines ending in a line feed.
         """
+        if self._vain >= _IN_VAIN:
+            return None
+        self._vain += 1
         # Markup, what a value begins with, the value; and so on.
         parts = _VALUES.split(text)
         markup, values = "\0".join(parts[::3]) + "".join(parts[1::3]), parts[2::3]
@@ -256,6 +275,7 @@ class Shapes:
             return None
         for shape in shapes:
             if shape.fits(values):
+                self._vain = 0
                 if shape.met() and len(self._common) < _MOST_COMMON and shape.match is None:
                     shape.look_for(self._pieces.opening, self._pieces.close)
                     self._common.append(shape)
@@ -335,11 +355,11 @@ def _marked(parts: list[str], fixed: dict[int, str]) -> str:
 
 
 def _deciding(walk: Walk) -> Iterator[int]:
-    """Yield the numbers of the values that decide how a geometry is read: all its attributes but its id."""
+    """Yield the numbers of the values that decide how a geometry is read: all attributes but ids and counts of positions."""
     for found in walk.geometries:
         for element in found.element.iter():
             for name, value in element.items():
-                if local_name(name) != "id":
+                if local_name(name) not in {"id", "count"}:
                     yield from map(int, _MARK.findall(value))
 
 
@@ -362,8 +382,9 @@ def _slots(feature: Any, walk: Walk) -> Iterator[tuple[Any, str | None, int]]:
             yield feature, name, number
     for found in walk.geometries:
         for element in found.element.iter():
-            if (number := _only_mark(element.text)) is not None:
-                yield element, None, number
+            for attribute, value in ((None, element.text), ("count", element.get("count"))):
+                if (number := _only_mark(value)) is not None:
+                    yield element, attribute, number
 
 
 def picks(value: Any) -> Pick | list[Pick]:
