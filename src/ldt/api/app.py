@@ -26,6 +26,7 @@ from ldt.api.observations import observations
 from ldt.api.security import Caller, everyone
 from ldt.api.service import service
 from ldt.api.standard import Standard
+from ldt.api.tiles import tiles
 from ldt.api.twin import twin
 from ldt.api.vocabularies import vocabularies
 from ldt.settings import settings
@@ -37,6 +38,7 @@ STANDARDS: tuple[Standard, ...] = (
     twin.STANDARD,
     collections.STANDARD,
     features.STANDARD,
+    tiles.STANDARD,
     observations.STANDARD,
     indicators.STANDARD,
     coverages.STANDARD,

@@ -108,6 +108,44 @@ class FeatureCollection(Linked):
     snapshot: str
 
 
+class TileMatrixSets(Linked):
+    """The tile matrix sets."""
+
+    tile_matrix_sets: list[dict[str, Any]] = Field(alias="tileMatrixSets")
+
+
+class TileMatrixSet(Linked):
+    """A tile matrix set (OGC 17-083r4): its CRS and its matrices."""
+
+    id: str
+    uri: str
+    crs: str
+    tile_matrices: list[dict[str, Any]] = Field(alias="tileMatrices")
+
+
+class TileSets(Linked):
+    """Tile sets, each with a link to its metadata."""
+
+    tilesets: list[dict[str, Any]]
+
+
+class TileSet(Linked):
+    """The metadata of a tile set (OGC 17-083r4): which tiles there are, of what; the link `item` is their address."""
+
+    title: str
+    data_type: Literal["vector", "map"] = Field(alias="dataType")
+    crs: str
+    tile_matrix_set_uri: str = Field(alias="tileMatrixSetURI")
+    tile_matrix_set_limits: list[dict[str, Any]] = Field(alias="tileMatrixSetLimits")
+
+
+class TileJSON(_Document):
+    """TileJSON 3.0."""
+
+    tilejson: str
+    tiles: list[str]
+
+
 class DatasetList(Linked):
     """The data sets of a twin."""
 

@@ -5,12 +5,12 @@ A tile has a layer for each collection, and each of its features
 - the geometry, clipped with a margin of `BUFFER` units around the `EXTENT` x `EXTENT` of the tile; what is smaller than half a unit
   collapses and is left out, but for points;
 - a whole number as MVT's `id`: a hash of the feature's id, the same in all tiles of a state;
-- `id`, the feature's id, and the simple properties that were asked for. Instants are texts as RFC 3339 writes them.
+- `id`, the feature's id, and its simple properties, those that are numbers as numbers; what is nested has no form in MVT.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -31,17 +31,17 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    true,
     union_all,
 )
 
 from ldt.store.connect import compiled, translated
 from ldt.store.items import Items, Part, Property
+from ldt.store.pages import Selection, matches
 
 EXTENT, BUFFER = 4096, 64
 #: So many features a layer has at most: beyond, the largest are taken, and of those of one size (points) some, evenly.
 MOST = 20_000
-#: Kinds of property that a tile holds; what is nested has no form in MVT.
+#: Kinds of property that a tile holds.
 SIMPLE = frozenset({"string", "number", "integer", "boolean", "date", "timestamp"})
 #: Whole numbers that JavaScript holds exactly.
 _SAFE = 2**53 - 1
@@ -77,14 +77,14 @@ class Layer:
 
     Attributes:
         items: the items of a collection.
-        properties: names of those that the features have, in order.
-        where: a further predicate over the tables of all parts.
+        properties: names of those that the features have; all if None.
+        selection: which of them.
         shape: equal for layers of equal statements, whose constants are equal too; None where the statement is made anew.
     """
 
     items: Items
-    properties: Sequence[str]
-    where: ColumnElement[bool] = field(default_factory=true)
+    properties: tuple[str, ...] | None = None
+    selection: Selection = field(default_factory=Selection)
     shape: Hashable = None
 
 
@@ -195,9 +195,9 @@ def _part(
         _drawn(geometry, place).label("geom"),
         number.label("feature_id"),
         part.identifier.label("id"),
-        *(_value(layer.items.properties[n]).label(n) for n in layer.properties),
+        *_attributes(layer, part),
     ]
-    where = and_(part.where, layer.where, geometry.op("&&")(_envelope("reach", 4326)))
+    where = and_(part.where, matches(part, layer.selection), geometry.op("&&")(_envelope("reach", 4326)))
     found = select(*columns).select_from(part.table).where(where)
     if not crowded:
         return found
@@ -224,6 +224,14 @@ def _drawn(geometry: ColumnElement[Any], place: Place) -> ColumnElement[Any]:
 def _once(srid: int) -> ColumnElement[Any]:
     # As a subquery it is computed once; as an expression of parameters, for each row of a prepared statement.
     return select(_envelope("tile", srid)).scalar_subquery()
+
+
+def _attributes(layer: Layer, part: Part) -> list[ColumnElement[Any]]:
+    known = layer.items.properties
+    if layer.properties is None:
+        # The document as it is: ST_AsMVT takes it apart sooner than expressions could, and leaves out what is nested.
+        return [(part.attributes - "id" if "id" in known else part.attributes).label("properties")]
+    return [_value(known[name]).label(name) for name in layer.properties]
 
 
 def _value(one: Property) -> ColumnElement[Any]:
