@@ -63,6 +63,7 @@ def ingest(
     from ldt.harmonise.recipe import load_recipe
     from ldt.pipeline.ingest import ingest as run
     from ldt.store.cluster import database_url
+    from ldt.store.views import refers
     from ldt.timerange import parse_period
 
     name = _a_name(name, "--name", "a data set") if name is not None else None
@@ -79,7 +80,8 @@ def ingest(
             so_far = read
 
         done = run(database_url(), twin, loaded, paths, name=name, progress=tell)
-    met = counted(database_url(), twin, done.dataset, limit=_REFERRING) if loaded.feature else None
+    may_refer = loaded.feature is not None and refers(loaded.feature.type)
+    met = counted(database_url(), twin, done.dataset, limit=_REFERRING) if may_refer else None
 
     def render() -> None:
         render_ingested(done)
@@ -93,6 +95,8 @@ def _given(
     recipe: Recipe, twin: str, sources: list[str], *, layer: str | None, period: Period | None, offline: bool
 ) -> list[Path | Fetched]:
     """Return what is to be read; what live services answer is fetched, each answer shown as a step."""
+    if sources and all(Path(s).exists() for s in sources):
+        return [Path(s) for s in sources]
     from ldt.pipeline.fetch import is_address, sources_of
     from ldt.store.cluster import database_url
 

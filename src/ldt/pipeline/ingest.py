@@ -20,10 +20,7 @@ from ldt.harmonise import harmoniser
 from ldt.harmonise.chunk import HARMONISER, Chunk, Context
 from ldt.harmonise.recipe import Recipe
 from ldt.model.outcome import Tally
-from ldt.pipeline.fetch import Fetched
-from ldt.pipeline.generic import specialised
 from ldt.pipeline.layers import with_layer
-from ldt.pipeline.mended import PREFIX, Mended, with_mended
 from ldt.sources.batches import rarely_collected
 from ldt.sources.resource import Resource, open_resources
 from ldt.sources.source import Batch, Document, Raster
@@ -32,9 +29,13 @@ from ldt.store.connect import connect, translated
 from ldt.store.load import Changes, Load, Rows, SourceObject, VersionKey, commit, exclusive
 from ldt.store.load_features import FeatureRows
 from ldt.store.load_observations import ObservationRows
+from ldt.store.schema import newest, schema_of
 from ldt.store.snapshots import own_namespace
 
+# What few ingests need is loaded by those: it brings libraries that take as long to load as a small file takes to read.
 if TYPE_CHECKING:
+    from ldt.pipeline.fetch import Fetched
+    from ldt.pipeline.mended import Mended
     from ldt.store.load_coverages import CoverageRows
 
 #: Chunks that may wait for the database: it keeps the memory bounded and lets fast and slow chunks even out.
@@ -118,7 +119,7 @@ def ingest(
         recipe = _told_apart(recipe, len(resources))
         with _explained(resources):
             recipe, said = with_layer(recipe, resources)
-            recipe, dataset_name = specialised(recipe, resources, name)
+            recipe, dataset_name = _specialised(recipe, resources, name)
         conn = stack.enter_context(connect(url, application="ldt ingest"))
         twin_id = twins.twin_id(conn, twin)
         # Observations lie where their things are; only features are selected by place.
@@ -159,17 +160,27 @@ def ingest(
 def make_twin(url: str, name: str) -> bool:
     """Make a twin without a boundary if there is none of that name; tell whether it was made.
 
-    The schema of the database is brought up to date first.
+    The schema of the database is brought up to date first if it is not.
     """
-    from ldt.store.migrate import migrate
-
-    migrate(url)
     with connect(url, application="ldt ingest") as conn:
+        if schema_of(conn) != newest():
+            from ldt.store.migrate import migrate
+
+            migrate(url)
         if any(one["name"] == name for one in twins.twins(conn)):
             return False
         title = {"en": name.replace("-", " ").capitalize()}
         twins.put_twin(conn, name, title=title, description=None, scale="city", buffer_m=0)
         return True
+
+
+def _specialised(recipe: Recipe, resources: Sequence[Resource], name: str | None) -> tuple[Recipe, str]:
+    """Return the recipe made to fit the files, where it is one that takes any, and the name of the data set."""
+    if recipe.collection != "*":
+        return recipe, name or recipe.name
+    from ldt.pipeline.generic import specialised
+
+    return specialised(recipe, resources, name)
 
 
 def _put_dataset(conn: psycopg.Connection[Any], twin_id: int, recipe: Recipe, name: str) -> int:
@@ -206,7 +217,7 @@ def _opened(source: Path | Fetched, recipe: Recipe) -> Iterator[list[Resource]]:
     member = recipe.source.options.get("member")
     path = source if isinstance(source, Path) else source.path
     with open_resources(path, suffixes=sources.suffixes(recipe.source.reader), member=member) as found:
-        named = isinstance(source, Fetched) and [r.path for r in found] == [path]
+        named = not isinstance(source, Path) and [r.path for r in found] == [path]
         yield [replace(r, name=source.name) for r in found] if named else found
 
 
@@ -221,6 +232,8 @@ def _told_apart(recipe: Recipe, files: int) -> Recipe:
 
 def _mended_object(path: Path) -> SourceObject:
     """Return what is kept of a file of mended records."""
+    from ldt.pipeline.mended import PREFIX
+
     digest = files.digest_of(path)
     return SourceObject(digest, f"{PREFIX}{path.name}", path.stat().st_size, "application/jsonl", True)
 
@@ -228,7 +241,7 @@ def _mended_object(path: Path) -> SourceObject:
 def _source_object(source: Path | Fetched, resource: Resource, recipe: Recipe) -> SourceObject:
     """Return what is kept of a file; one out of a service is known by the request that it answers."""
     name = resource.name
-    if isinstance(source, Fetched):
+    if not isinstance(source, Path):
         name = source.url if resource.path == source.path else f"{source.url}#{resource.name}"
     return SourceObject(
         digest=resource.digest,
@@ -263,6 +276,8 @@ def _run(
             before = load.tally.read
             batches = opened(recipe, resource)
             if source.digest in mended:
+                from ldt.pipeline.mended import with_mended
+
                 batches = with_mended(batches, mended[source.digest], recipe.source.options)
             chunks = worker.batches(batches)
             with _explained([resource]):

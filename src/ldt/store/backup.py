@@ -27,6 +27,7 @@ from ldt.store import clients, files
 from ldt.store.connect import connect, fetch_all, translated
 from ldt.store.folders import flushed, made
 from ldt.store.load import FILES_LOCK
+from ldt.store.schema import schema_of
 
 FORMAT = 1
 MANIFEST, DUMP, OBJECTS = "manifest.json", "database.dump", "objects"
@@ -134,13 +135,6 @@ def _described(conn: psycopg.Connection[Any]) -> Manifest:
         twins={t["name"]: t["revision"] for t in fetch_all(conn, "SELECT name, revision FROM ldt.twin")},
         rows=rows_by_table(conn),
     )
-
-
-def schema_of(conn: psycopg.Connection[Any]) -> str | None:
-    """Return the revision of the schema, None if there is none."""
-    (there,) = fetch_all(conn, "SELECT to_regclass('public.ldt_schema_version') IS NOT NULL AS yes")
-    found = fetch_all(conn, "SELECT version_num FROM public.ldt_schema_version") if there["yes"] else []
-    return str(found[0]["version_num"]) if found else None
 
 
 def rows_by_table(conn: psycopg.Connection[Any]) -> dict[str, int]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import errors as pg
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
-from sqlalchemy import ClauseElement
-from sqlalchemy.dialects import postgresql
 
 from ldt.errors import Conflict, DiskFull, LdtError, StoreError, Timeout, UsageError
 
-#: The dialect whose compiled statements psycopg executes.
-DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+if TYPE_CHECKING:
+    from sqlalchemy import ClauseElement
+    from sqlalchemy.engine import Dialect
 
 _SETTINGS = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c client_min_messages=warning"
 
@@ -103,9 +103,19 @@ def _first_line(error: BaseException) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
+@cache
+def _dialect() -> Dialect:
+    """Return the dialect whose compiled statements psycopg executes."""
+    from sqlalchemy.dialects import (
+        postgresql,
+    )  # most who connect build no statements, and it takes long to load
+
+    return postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+
+
 def compiled(statement: ClauseElement) -> tuple[str, dict[str, Any]]:
     """Compile a SQLAlchemy statement once for the driver; returns its text and its bound parameters."""
-    result = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+    result = statement.compile(dialect=_dialect(), compile_kwargs={"render_postcompile": True})
     return str(result), dict(result.params)
 
 
@@ -124,6 +134,6 @@ def fetch_all(
     parameters: Mapping[str, Any] | Sequence[Any] = (),
 ) -> list[dict[str, Any]]:
     """Execute a statement, built or written, and return all its rows as dicts by column."""
-    text, bound = compiled(statement) if isinstance(statement, ClauseElement) else (statement, parameters)
+    text, bound = (statement, parameters) if isinstance(statement, str) else compiled(statement)
     with translated(), conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(text.encode(), bound).fetchall()

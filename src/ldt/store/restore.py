@@ -24,12 +24,12 @@ from ldt.store.backup import (
     nothing,
     referred,
     rows_by_table,
-    schema_of,
     signed,
 )
 from ldt.store.connect import connect, fetch_all, translated
 from ldt.store.load import FILES_LOCK
 from ldt.store.migrate import known_revisions, migrate
+from ldt.store.schema import schema_of
 
 _CHUNK = 1024 * 1024
 

@@ -35,6 +35,13 @@ def feature_schema(feature_type: str) -> dict[str, Any]:
     return content
 
 
+def refers(feature_type: str) -> bool:
+    """Whether features of a type may refer to others (`x-ldt: {reference: [types]}` of a property)."""
+    return any(
+        "reference" in about.get("x-ldt", {}) for about in feature_schema(feature_type)["properties"].values()
+    )
+
+
 def collection_schema(collection: str, stated: Iterable[dict[str, dict[str, str]]]) -> dict[str, Any]:
     """Return the JSON Schema of a collection's features: that of its feature type, else what its data sets state.
 
