@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class VectorReader:
             warnings.simplefilter("always")
             layers = [_describe_layer(path, name) for name, _ in _data_layers(path)]
             form = str(pyogrio.read_info(path, layer=layers[0].name)["driver"])
-        problems = sorted({f"GDAL: {_one_line(w.message)}" for w in said})
+        problems = sorted({f"GDAL: {_one_line(w.message)}" for w in said}) + _tables_beside(path, layers)
         if encoding := unstated_encoding(path):
             problems.append(
                 f"the shapefile does not say how its texts are written, and they are not UTF-8: read as {encoding}; where letters are wrong, set the option `encoding`"
@@ -294,6 +294,21 @@ def _data_layers(path: Path) -> list[tuple[str, str | None]]:
     if not layers:
         raise SourceError("has no layers", where=path.name, remedy="see `ldt inspect`, or get it again")
     return [layer for layer in layers if layer[1] is not None] or layers
+
+
+def _tables_beside(path: Path, layers: Sequence[LayerDescription]) -> list[str]:
+    """Return a sentence on the tables with records that stand beside the layers with geometry, if there are any."""
+    described = {layer.name for layer in layers}
+    found = []
+    for name, _ in pyogrio.list_layers(path).tolist():
+        if name in described or str(name).lower() in _NOT_DATA:
+            continue
+        if count := int(pyogrio.read_info(path, layer=name, force_feature_count=True)["features"]):
+            found.append(f"{name} ({count:,})")
+    if not found:
+        return []
+    listed = ", ".join(found)
+    return [f"tables without geometry, with their records: {listed}; to read one, set the option `layer`"]
 
 
 def _choose_layer(path: Path, wanted: str | None) -> str:

@@ -11,16 +11,19 @@ from functools import lru_cache
 from typing import Any
 
 from ldt import sources
-from ldt.errors import LdtError
+from ldt.errors import CheckError, LdtError
 from ldt.harmonise import harmoniser
 from ldt.harmonise.chunk import Context
 from ldt.harmonise.recipe import Recipe, load_recipe, recipe_names
 from ldt.model.outcome import Tally
+from ldt.pipeline.inspect.profile import profile
 from ldt.sources.resource import Resource, magic
 from ldt.sources.source import Batch, LayerDescription
 
 #: Records that a recipe is tried on.
 _TRIED = 200
+#: What a recipe takes of records of which nobody can say where they lie: it fits by what it looks for, the place must be stated.
+_UNPLACED = 0.001
 #: Folder of the recipes that take any layer; they come last.
 GENERIC = "generic"
 _ANY = frozenset({"inspire/any"})
@@ -127,10 +130,18 @@ def _accepted(recipe: Recipe, layer: Layer) -> float:
         with reading(layer, options) as batches:
             for chunk in worker.batches(first(batches, _TRIED)):
                 tally.add(chunk.tally)
+    except CheckError:
+        return _UNPLACED if recipe.feature and _unplaced(layer, options) else 0.0
     except LdtError:
         return 0.0
     taken = tally.accepted + tally.repaired + tally.duplicate
     return taken / tally.read if tally.read else 0.0
+
+
+def _unplaced(layer: Layer, options: dict[str, Any]) -> bool:
+    """Whether the first records have coordinates that cannot be judged, for any recipe."""
+    with reading(layer, options) as batches:
+        return bool(profile(first(batches, _TRIED), unique=False).unplaced)
 
 
 @contextmanager
