@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,12 @@ from ldt.sources.source import Batch, DeclaredCrs
 #: Bytes of a file for which it is worth to start other processes, and of one part.
 LARGE, PART = 64 * 1024**2, 12 * 1024**2
 
-#: Batches (packed, with their CRS), members and records of a part.
-Part = tuple[list[tuple[bytes, DeclaredCrs | None]], int, int]
+#: Parts that this process reads by itself, while the others start.
+OWN = 2
+
+#: Batches, members and records of a part; packed are batches on their way from another process.
+Part = tuple[list[Batch], int, int]
+Packed = tuple[list[tuple[bytes, DeclaredCrs | None]], int, int]
 
 
 def ahead(
@@ -56,8 +62,8 @@ def ahead(
                 whole = False
                 break
             batches, members, rows = found
-            for packed, crs in batches:
-                yield Batch(_unpacked(packed, reading.row), crs)
+            for batch in batches:
+                yield Batch(counted_on(batch.records, reading.row), batch.crs)
             reading.members += members
             reading.row += rows
         if whole and pieces.complete:
@@ -69,16 +75,25 @@ def _parts(path: Path, wanted: Wanted, pieces: Pieces, workers: int, size: int) 
     """Yield what workers make of the parts of a file, in its order; None for one that they cannot read."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["ldt.sources.gml_records"])
+    spans = pieces.spans(size)
+    # The server imports what workers need; who asks it for one before has to wait.
+    ensure_running()
+    for span in islice(spans, OWN):
+        yield _read(path, wanted, span)
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting: deque[Future[Part | None]] = deque()
-        try:
-            for span in pieces.spans(size):
+        waiting: deque[Future[Packed | None]] = deque()
+
+        def submit(count: int) -> None:
+            for span in islice(spans, count):
                 with _without_main():
-                    waiting.append(pool.submit(_read, path, wanted, span))
-                if len(waiting) > workers + 1:
-                    yield waiting.popleft().result()
+                    waiting.append(pool.submit(_read_and_pack, path, wanted, span))
+
+        try:
+            submit(workers + 2)
             while waiting:
-                yield waiting.popleft().result()
+                packed = waiting.popleft().result()
+                submit(1)
+                yield None if packed is None else _unpacked(packed)
         except BrokenProcessPool:
             yield None  # a worker was ended (memory): this process reads the rest
         finally:
@@ -104,20 +119,28 @@ def _read(path: Path, wanted: Wanted, span: tuple[int, int]) -> Part | None:
     reading = Reading(path, wanted, span)
     try:
         with rarely_collected():
-            batches = [(_packed(batch.records), batch.crs) for batch in reading.batches()]
+            batches = list(reading.batches())
     except (NotPlainError, LdtError):
         return None
     return batches, reading.members, reading.row
 
 
-def _packed(records: pa.RecordBatch) -> bytes:
+def _read_and_pack(path: Path, wanted: Wanted, span: tuple[int, int]) -> Packed | None:
+    """Read one part in another process."""
+    found = _read(path, wanted, span)
+    return None if found is None else ([(_stream(b.records), b.crs) for b in found[0]], *found[1:])
+
+
+def _stream(records: pa.RecordBatch) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, records.schema) as stream:
         stream.write_batch(records)
     return bytes(sink.getvalue())
 
 
-def _unpacked(packed: bytes, offset: int) -> pa.RecordBatch:
-    """Return records, their `_row` counted on."""
-    with pa.ipc.open_stream(packed) as stream:
-        return counted_on(stream.read_next_batch(), offset)
+def _unpacked(packed: Packed) -> Part:
+    batches = []
+    for data, crs in packed[0]:
+        with pa.ipc.open_stream(data) as stream:
+            batches.append(Batch(stream.read_next_batch(), crs))
+    return batches, *packed[1:]

@@ -111,18 +111,22 @@ class Pieces:
             if first is None:
                 return
             _, start, tail = first
-            close = self.close.encode()
-            file.seek(start)
-            data = file.read(size)
-            while (end := data.rfind(close)) >= 0:
-                end += len(close)
-                yield start, start + end
-                start, data = start + end, data[end:]
-                more = file.read(size)
-                if not more:
-                    self.complete = tail.fullmatch(data) is not None
+            close, length = self.close.encode(), self.path.stat().st_size
+            while start < length:
+                # Only what may hold the last end of a member is read, as far back as need be.
+                begin = stop = min(start + size, length)
+                end, data = -1, b""
+                while end < 0 and begin > start:
+                    begin = max(start, begin - _MOST_HEAD)
+                    file.seek(begin)
+                    data = file.read(stop - begin)
+                    end = data.rfind(close)
+                if end < 0:
+                    self.complete = stop == length and tail.fullmatch(data) is not None
                     return
-                data += more
+                end += begin + len(close)
+                yield start, end
+                start = end
 
     def parse(self, text: str) -> Any:
         """Return the one feature in a member's text; None if there is not exactly one, or the text is not well-formed."""
