@@ -1,4 +1,4 @@
-"""Reader `parquet`: Parquet as it is (decimals stay decimals), GeoParquet with its geometry and CRS."""
+"""Reader `parquet`: Parquet as it is (decimals stay decimals), GeoParquet with its geometry (WKB or native) and CRS."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic import field_validator
 from ldt.axis import AxisOrder
 from ldt.errors import HostileSource, SourceError
 from ldt.settings import settings
+from ldt.sources import geoarrow
 from ldt.sources.batches import BATCH_ROWS, check_options, column_names, declare, with_rows
 from ldt.sources.judge import judge
 from ldt.sources.points import PointOptions, placed, point_crs, with_names
@@ -58,7 +59,7 @@ class ParquetReader:
                 raise SourceError(
                     f"has no column {missing[0]!r}", where=path.name, remedy=f"there are: {', '.join(there)}"
                 )
-            geometry, crs = _geo(file)
+            geometry, crs = _geo(path, file)
             chosen = with_names(chosen, chosen.columns or there, "parquet")
             crs = crs if geometry else point_crs(chosen, "parquet")
             done = 0
@@ -67,8 +68,8 @@ class ParquetReader:
                 columns = {
                     name: batch.column(old) for name, old in zip(column_names(plain), plain, strict=True)
                 }
-                if geometry in batch.schema.names:
-                    columns[GEOMETRY] = batch.column(geometry).cast(pa.binary())
+                if geometry is not None and geometry in batch.schema.names:
+                    columns[GEOMETRY] = _wkb(file, geometry, batch.column(geometry))
                 records = with_rows(columns, done, batch.num_rows)
                 if geometry:
                     yield Batch(records, crs)
@@ -79,7 +80,7 @@ class ParquetReader:
     def describe(self, path: Path) -> Description:
         """Tell the columns from the footer alone."""
         with _parquet_errors(path), pq.ParquetFile(path) as file:
-            geometry, crs = _geo(file)
+            geometry, crs = _geo(path, file)
             columns = {f.name: str(f.type) for f in file.schema_arrow if f.name != geometry}
             layer = LayerDescription(name=path.stem, count=file.metadata.num_rows, columns=columns)
             if geometry:
@@ -123,7 +124,13 @@ def _geo_metadata(file: pq.ParquetFile) -> dict[str, Any]:
     return said
 
 
-def _geo(file: pq.ParquetFile) -> tuple[str | None, DeclaredCrs | None]:
+def _wkb(file: pq.ParquetFile, name: str, column: pa.Array) -> pa.Array:
+    encoding = _geo_metadata(file)["columns"][name]["encoding"]
+    storage = column.storage if isinstance(column, pa.ExtensionArray) else column
+    return storage.cast(pa.binary()) if encoding == "WKB" else geoarrow.to_wkb(storage, encoding)
+
+
+def _geo(path: Path, file: pq.ParquetFile) -> tuple[str | None, DeclaredCrs | None]:
     """Return the name of the geometry column and its CRS, by the GeoParquet specification 1.1.
 
     A CRS that is left out means OGC:CRS84, one that is null means that it is not known; coordinates are always x first.
@@ -133,8 +140,12 @@ def _geo(file: pq.ParquetFile) -> tuple[str | None, DeclaredCrs | None]:
         return None, None
     name = str(said["primary_column"])
     column = said["columns"][name]
-    if column.get("encoding") != "WKB":
-        raise pa.ArrowInvalid(f"geometry is encoded as {column.get('encoding')}, only WKB is read")
+    if column["encoding"] not in {"WKB", *geoarrow.ENCODINGS}:
+        raise SourceError(
+            f"its geometry is encoded as {column['encoding']}, which GeoParquet does not know",
+            where=path.name,
+            remedy="write it as WKB",
+        )
     if "crs" not in column:
         return name, declare("OGC:CRS84", "OGC:CRS84", AxisOrder.XY)
     if column["crs"] is None:
