@@ -1,33 +1,27 @@
-"""How a table of text is written, judged from its bytes: encoding, delimiter, lines before the header, whether there is one.
+"""How a table of text is written, judged from its bytes: encoding, delimiter, lines before the header, whether there is one, and a row of units under it.
 
 `ldt inspect` proposes it and drafted recipes state it; the reader itself only does what its options say.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ldt.errors import SourceError
+from ldt.sources.encoding import Encoding, judge_encoding
 from ldt.sources.fixed_width import cut, judge_widths
+from ldt.sources.unit_rows import is_unit_row
 
 #: Characters that part columns, in the order in which they are preferred.
 DELIMITERS = ",;\t|"
-_BLOCK = 1024**2
 #: What is looked at to judge the delimiter and the header.
 _LOOKED_AT, _LINES = 256 * 1024, 300
 #: Share of the lines after the header that must have as many columns as it.
 _ALIKE = 0.6
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 #: Lines that one quoted text goes over, at most.
 _BROKEN_OVER = 20
 #: What Excel writes and reads as the first line.
@@ -38,53 +32,20 @@ _YEAR = re.compile(r"\s*(1[89]|20|21)\d\d\s*")
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a table is written; the attributes are options of the reader `table`."""
+    """How a table is written; the attributes are options of the reader `table`, but for `judged`: how its encoding was found."""
 
     encoding: str
     delimiter: str
     skip: int
     header: bool
     widths: tuple[int, ...] = ()
+    units: bool = False
+    judged: Encoding | None = field(default=None, compare=False)
 
     def options(self) -> dict[str, Any]:
         """Return the options that differ from what the reader takes by itself, but for the delimiter."""
-        usual = {"encoding": "utf-8", "skip": 0, "header": True, "widths": ()}
+        usual = {"encoding": "utf-8", "skip": 0, "header": True, "widths": (), "units": False}
         return {name: getattr(self, name) for name, value in usual.items() if getattr(self, name) != value}
-
-
-def judge_encoding(path: Path) -> str:
-    """Return `utf-8` if the whole file is that, `utf-16` where a mark says so, else `windows-1252` or `latin-1`.
-
-    Every file is latin-1; it is windows-1252 where bytes stand in it that latin-1 has no letter for.
-
-    Raises:
-        SourceError: binary data.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    windows, is_utf8, first = False, True, True
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            if first:
-                marked = next((name for mark, name in _BOMS if block.startswith(mark)), None)
-                if marked == "utf-16":
-                    return marked
-                first = False
-            if b"\0" in block:
-                raise SourceError(
-                    "is not text", where=path.name, remedy="see docs/sources.md for the formats that are read"
-                )
-            windows = windows or re.search(rb"[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]", block) is not None
-            if is_utf8:
-                try:
-                    decoder.decode(block)
-                except UnicodeDecodeError:
-                    is_utf8 = False
-    if is_utf8:
-        try:
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            is_utf8 = False
-    return "utf-8" if is_utf8 else "windows-1252" if windows else "latin-1"
 
 
 def judge_dialect(path: Path) -> Dialect:
@@ -93,15 +54,24 @@ def judge_dialect(path: Path) -> Dialect:
     Raises:
         SourceError: binary data.
     """
-    encoding = judge_encoding(path)
+    judged = judge_encoding(path)
+    text = _sample(path, judged.name)
+    return replace(_dialect(path, text, judged.name), judged=judged)
+
+
+def _sample(path: Path, encoding: str) -> list[str]:
+    """Return the first lines of a text."""
     with path.open("rb") as file:
         text = file.read(_LOOKED_AT).decode(encoding, errors="replace").removeprefix("\ufeff")
     lines = text.splitlines()
     # The last one may be cut.
-    lines = lines[:-1] if len(text) >= _LOOKED_AT // 2 and len(lines) > 1 else lines
+    return lines[:-1] if len(text) >= _LOOKED_AT // 2 and len(lines) > 1 else lines
+
+
+def _dialect(path: Path, lines: list[str], encoding: str) -> Dialect:
     if lines and (said := _SEP.fullmatch(lines[0])):
         rows = [_fields(line, said[1]) for line in lines[1:20] if line.strip()]
-        return Dialect(encoding, said[1], 1, _has_header(rows))
+        return _of_rows(encoding, said[1], 1, rows)
     lines = _whole(lines[:_LINES])
     first = next((line for line in lines if line.strip()), "")
     usual = usual_delimiter(path, first)
@@ -112,13 +82,22 @@ def judge_dialect(path: Path) -> Dialect:
         skip, widths = judge_widths(lines)
         if widths:
             rows = [cut(line, widths) for line in lines[skip : skip + 20] if line.strip()]
-            return Dialect(encoding, delimiter, skip, _has_header(rows), widths)
+            return _of_rows(encoding, delimiter, skip, rows, widths)
     if not any(line.strip() for line in lines[:start]):
         start = 0  # the reader passes over blank lines by itself
     start += _last_header([_fields(line, delimiter) for line in lines[start:]])
     rows = [_fields(line, delimiter) for line in lines[start : start + 20] if line.strip()]
     skip = sum(1 + line.count("\n") for line in lines[:start])
-    return Dialect(encoding, delimiter, skip, _has_header(rows))
+    return _of_rows(encoding, delimiter, skip, rows)
+
+
+def _of_rows(
+    encoding: str, delimiter: str, skip: int, rows: list[list[str]], widths: tuple[int, ...] = ()
+) -> Dialect:
+    """Return the dialect of a table that begins with some rows: whether these are a header, and units."""
+    units = len(rows) > 2 and is_unit_row(rows[0], rows[1], rows[2:])
+    header = units or _has_header(rows)
+    return Dialect(encoding, delimiter, skip, header, widths, units)
 
 
 def usual_delimiter(path: Path, header: str) -> str:
@@ -150,6 +129,8 @@ def _last_header(rows: list[list[str]]) -> int:
     headings = rows[:first]
     plain = not any(_NUMBER.fullmatch(v) and not _YEAR.fullmatch(v) for row in headings for v in row)
     several = 1 < first <= 12 and plain and sum(after[:20]) >= 0.8 * len(after[:20])
+    if several and is_unit_row(rows[first - 2], rows[first - 1], rows[first : first + 20]):
+        return first - 2
     return first - 1 if several else 0
 
 

@@ -33,12 +33,12 @@ def header(path: Path, widths: Sequence[int], encoding: str, skip: int, named: b
 
 
 def blocks(
-    path: Path, widths: Sequence[int], encoding: str, skip: int, named: bool, names: list[str]
+    path: Path, widths: Sequence[int], encoding: str, skip: int, before: int, names: list[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the lines behind the header; blank ones are passed over, what stands behind the last column is left out."""
+    """Yield the lines behind the `before` ones, header and units; blank ones are passed over, what stands behind the last column is left out."""
     with path.open(encoding=encoding, newline="") as text:
         lines = _lines(path, text, skip, encoding)
-        if named:
+        for _ in range(before):
             next(lines, None)
         first = 0
         while block := [cut(line, widths) for line in islice(lines, BATCH_ROWS)]:

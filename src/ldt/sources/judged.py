@@ -51,9 +51,12 @@ def _table(path: Path, layer: str | None, given: dict[str, Any]) -> dict[str, An
         return {"delimiter": dialect.delimiter, **dialect.options()}
     book = Workbook(path)
     sheet = given.get("sheet", layer if layer in book.sheets else None)
-    options = {"sheet": sheet} if sheet and len(book.sheets) > 1 else {}
-    skip = book.header_row(book.sheet(sheet))
-    return {**options, "skip": skip} if skip else options
+    options: dict[str, Any] = {"sheet": sheet} if sheet and len(book.sheets) > 1 else {}
+    which = book.sheet(sheet)
+    skip = book.header_row(which)
+    if skip:
+        options["skip"] = skip
+    return {**options, "units": True} if book.has_units(which, skip) else options
 
 
 def _geometry(path: Path, options: dict[str, Any]) -> dict[str, str]:

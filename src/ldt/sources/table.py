@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +24,7 @@ from pydantic import Field, model_validator
 from ldt.errors import RecipeError, SourceError
 from ldt.sources import fixed_width, workbook
 from ldt.sources.batches import check_options, column_names
-from ldt.sources.dialect import judge_dialect, usual_delimiter
+from ldt.sources.dialect import Dialect, judge_dialect, usual_delimiter
 from ldt.sources.points import PointOptions, placed, point_crs, with_names
 from ldt.sources.source import (
     MALFORMED,
@@ -35,6 +34,7 @@ from ldt.sources.source import (
     Description,
     LayerDescription,
 )
+from ldt.sources.unit_rows import unit_of
 
 SUFFIXES = (".csv", ".tsv", ".txt", *workbook.SUFFIXES)
 
@@ -53,6 +53,7 @@ class TableOptions(PointOptions):
         delimiter: one character; without it the one of `,;` tab `|` that is most frequent in the header.
         skip: lines before the header.
         header: whether there is one; otherwise columns are `column_1`, `column_2`, …
+        units: whether a row of units follows the header; it is passed over.
         geometry, x, y, crs: see :class:`~ldt.sources.points.PointOptions`.
         sheet: of a workbook that has several.
         widths: characters of each column, where columns stand in fixed places of the line.
@@ -62,6 +63,7 @@ class TableOptions(PointOptions):
     delimiter: str | None = None
     skip: int = 0
     header: bool = True
+    units: bool = False
     sheet: str | None = None
     widths: tuple[Annotated[int, Field(gt=0)], ...] = ()
 
@@ -69,6 +71,8 @@ class TableOptions(PointOptions):
     def _delimiter_is_one(self) -> TableOptions:
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise ValueError("`delimiter` is one character")
+        if self.units and not self.header:
+            raise ValueError("a row of units follows a header")
         return self
 
 
@@ -92,20 +96,21 @@ class TableReader:
         if workbook.is_workbook(path):
             return _describe_workbook(path)
         dialect = judge_dialect(path)
-        options = TableOptions(**asdict(dialect))
+        options = TableOptions(delimiter=dialect.delimiter, **dialect.options())
         names, blocks = _opened(path, options)
         count = malformed = 0
         for records in blocks:
             count += records.num_rows
             malformed += records.num_rows - records.column(MALFORMED).null_count
-        layer = LayerDescription(name=path.stem, count=count, columns=dict.fromkeys(names, "text"))
+        layer = LayerDescription(name=path.stem, count=count, columns=_columns(path, options, names))
         if malformed:
             layer.problems.append(f"{malformed} of {count} rows do not fit the header ({len(names)} columns)")
         said = {
-            "encoding": f"the text is not UTF-8: set the option `encoding` to {dialect.encoding}{_elsewhere(dialect.encoding)}",
+            "encoding": _told(dialect),
             "skip": f"{dialect.skip} lines stand before the header: set the option `skip` to {dialect.skip}",
             "header": "the first line is no header: set the option `header` to false",
             "widths": f"columns stand in fixed places: set the option `widths` to {list(dialect.widths)}",
+            "units": _UNITS,
         }
         shown = {"\t": "tab"}.get(dialect.delimiter, dialect.delimiter)
         return Description(
@@ -117,9 +122,34 @@ class TableReader:
         )
 
 
-def _elsewhere(encoding: str) -> str:
-    """Return what else one may have to set: bytes do not tell the alphabets of one byte a letter apart."""
-    return "" if encoding == "utf-16" else " (or, where letters are wrong, to windows-1250, -1251 or -1253)"
+def unit_row(path: Path, options: TableOptions) -> dict[str, str]:
+    """Return the units that the row under a table's header names, by column; none where it has no such row."""
+    if not options.units:
+        return {}
+    names, blocks = _opened(path, options.model_copy(update={"units": False}))
+    first = next(blocks, None)
+    if first is None or not first.num_rows:
+        return {}
+    cells = {name: unit_of(first.column(name)[0].as_py()) for name in names}
+    return {name: unit for name, unit in cells.items() if unit}
+
+
+_UNITS = "the row under the header holds units, not a record: set the option `units` to true"
+
+
+def _columns(path: Path, options: TableOptions, names: list[str]) -> dict[str, str]:
+    units = unit_row(path, options)
+    return {name: f"text, in {units[name]}" if name in units else "text" for name in names}
+
+
+def _told(dialect: Dialect) -> str:
+    """Return how an encoding was judged, and what else is possible: bytes alone do not tell alphabets apart."""
+    text = f"the text is not UTF-8: set the option `encoding` to {dialect.encoding}"
+    judged = dialect.judged
+    if judged is None or judged.language is None:
+        return text
+    doubt = f"; that is not certain: {judged.doubt}" if judged.doubt else ""
+    return f"{text} (judged by the letters, which are those of {judged.language}{doubt})"
 
 
 def _opened(path: Path, options: TableOptions) -> tuple[list[str], Iterator[pa.RecordBatch]]:
@@ -128,11 +158,12 @@ def _opened(path: Path, options: TableOptions) -> tuple[list[str], Iterator[pa.R
         book = workbook.Workbook(path)
         sheet = book.sheet(options.sheet)
         names = workbook.header(book, sheet, options.skip, options.header)
-        return names, workbook.blocks(book, sheet, options.skip, options.header, names)
+        before = options.header + options.units
+        return names, workbook.blocks(book, sheet, options.skip, before, names)
     if options.widths:
-        how = (path, options.widths, options.encoding, options.skip, options.header)
-        names = fixed_width.header(*how)
-        return names, fixed_width.blocks(*how, names)
+        how = (path, options.widths, options.encoding, options.skip)
+        names = fixed_width.header(*how, options.header)
+        return names, fixed_width.blocks(*how, options.header + options.units, names)
     names, delimiter = _header(path, options)
     return names, _blocks(path, options, names, delimiter)
 
@@ -143,9 +174,12 @@ def _describe_workbook(path: Path) -> Description:
     description = Description(format="workbook", reader="table", layers=[])
     for sheet in book.sheets:
         skip = book.header_row(sheet)
-        names = workbook.header(book, sheet, skip, named=True)
-        count = sum(block.num_rows for block in workbook.blocks(book, sheet, skip, True, names))
-        layer = LayerDescription(name=sheet, count=count, columns=dict.fromkeys(names, "text"))
+        options = TableOptions(sheet=sheet, skip=skip, units=book.has_units(sheet, skip))
+        names, blocks = _opened(path, options)
+        count = sum(block.num_rows for block in blocks)
+        layer = LayerDescription(name=sheet, count=count, columns=_columns(path, options, names))
+        if options.units:
+            layer.problems.append(_UNITS)
         if skip:
             layer.problems.append(f"{skip} rows stand before the header: set the option `skip` to {skip}")
         description.layers.append(layer)
@@ -202,7 +236,7 @@ def _blocks(path: Path, options: TableOptions, names: list[str], delimiter: str)
     if options.header and _is_only_header(path, options):
         return
     malformed: dict[int, pa.csv.InvalidRow] = {}
-    headers = 1 if options.header else 0
+    headers = options.header + options.units
 
     def keep(row: pa.csv.InvalidRow) -> str:
         if row.text.strip() == _END_OF_FILE:
@@ -258,7 +292,7 @@ def _blocks(path: Path, options: TableOptions, names: list[str], delimiter: str)
 def _is_only_header(path: Path, options: TableOptions) -> bool:
     """Whether no line follows the header; Arrow fails on one that does not even end."""
     with path.open(encoding=options.encoding, errors="replace") as text:
-        return next(islice(text, options.skip + 1, None), None) is None
+        return next(islice(text, options.skip + 1 + options.units, None), None) is None
 
 
 def _without_swallowed(path: Path, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -21,6 +21,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from ldt.errors import RecipeError, SourceError
 from ldt.sources.batches import BATCH_ROWS, column_names
 from ldt.sources.source import MALFORMED, RAW, ROW
+from ldt.sources.unit_rows import is_unit_row
 
 SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 #: What a workbook of the old format begins with (a compound file), and what is in the archive that a new one is.
@@ -129,6 +130,11 @@ class Workbook:
             found -= 1
         return head[widest if _is_numeric(head[found][1]) else found][0]
 
+    def has_units(self, sheet: str, skip: int) -> bool:
+        """Whether a row of units follows the header, before which `skip` rows stand."""
+        rows = [cells for number, cells in islice(self.rows(sheet), _HEAD) if number >= skip]
+        return len(rows) > 2 and is_unit_row(rows[0], rows[1], rows[2:])
+
 
 def _is_numeric(cells: Cells) -> bool:
     """Whether most cells of a row are numbers; years are names of columns."""
@@ -152,11 +158,11 @@ def header(book: Workbook, sheet: str, skip: int, named: bool) -> list[str]:
     raise SourceError("holds no header", where=sheet, remedy="check the option `skip`")
 
 
-def blocks(book: Workbook, sheet: str, skip: int, named: bool, names: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a sheet; one that is wider than the header is malformed. `_row` counts all rows behind the header."""
+def blocks(book: Workbook, sheet: str, skip: int, before: int, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a sheet; one that is wider than the header is malformed. `_row` counts all rows behind the `before` ones: header and units."""
     data = ((number, cells) for number, cells in book.rows(sheet) if number >= skip)
     start = skip
-    if named:
+    for _ in range(before):
         start = next(data, (skip, []))[0] + 1
     while block := list(islice(data, BATCH_ROWS)):
         yield _batch(block, start, names)

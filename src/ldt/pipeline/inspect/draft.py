@@ -33,6 +33,7 @@ from ldt.pipeline.inspect.profile import Column, Profile, profile
 from ldt.pipeline.inspect.times import TimeColumn
 from ldt.sources.gml_paths import parse_path
 from ldt.sources.resource import open_resources
+from ldt.sources.table import TableOptions, unit_row
 
 #: Leaves of XML that a draft names, at most.
 _LEAVES = 80
@@ -138,7 +139,7 @@ def _drafted(path: Path, found: Looked) -> _Lines:
     _with_paths(found)
     if found.profile is None:
         raise SourceError("; ".join(found.problems), where=path.name)
-    if found.kind == "series" and found.time_column and (values := _observed(found.profile)):
+    if found.kind == "series" and found.time_column and (values := _observed(found.profile, _units(found))):
         made = _observations(path, found, found.time_column, values)
         if _taken(made.draft(), found):
             return made
@@ -339,18 +340,26 @@ def _zone_comment(found: Looked) -> str:
     return f"decide: {changes[0] if changes else 'the zone of its times, such as +01:00 or Europe/Berlin'}"
 
 
-def _observed(seen: Profile) -> list[tuple[Column, str, str | None, str]]:
-    """Return the columns of numbers whose header names an observed property: with its code, unit in the header, stored unit."""
+def _units(found: Looked) -> dict[str, str]:
+    """Return the units of a table's columns that a row of its own tells."""
+    if found.layer.reader != "table":
+        return {}
+    return unit_row(found.layer.resource.path, TableOptions.model_validate(found.options))
+
+
+def _observed(seen: Profile, units: dict[str, str]) -> list[tuple[Column, str, str | None, str]]:
+    """Return the columns of numbers whose header names an observed property: with its code, the unit that the table tells, the stored unit."""
     found = []
     for column, kind in published(seen, "table"):
         if kind not in {"integer", "number", "comma"}:
             continue
         stated = _UNIT.search(column.name)
+        unit = stated[1] if stated else units.get(column.name)
         plain = _UNIT.sub("", column.name).strip()
         words = [plain, plain.replace("_", "-"), *re.split(r"[:/]", plain)[-1:]]
         what = next((p for w in words if (p := observed_property(w)) and not w.isdigit()), None)
         if what is not None:
-            found.append((column, what.code, stated[1] if stated else None, what.unit))
+            found.append((column, what.code, unit, what.unit))
     return found
 
 
