@@ -13,7 +13,7 @@ from pyproj import CRS, Transformer
 from tests.sources.test_grib import layers
 
 from ldt.errors import SourceError
-from ldt.pipeline.sample.netcdf import Variable, write_netcdf
+from ldt.netcdf import Variable, write_netcdf
 from ldt.sources import describe
 
 LAT = {"standard_name": "latitude", "units": "degrees_north"}

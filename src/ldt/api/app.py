@@ -15,8 +15,10 @@ from ldt.api import errors
 from ldt.api.collections import collections
 from ldt.api.context import Service
 from ldt.api.coverages import coverages
+from ldt.api.cql2 import cql2
 from ldt.api.datasets import datasets
 from ldt.api.dpsir import dpsir
+from ldt.api.edr import edr
 from ldt.api.features import features
 from ldt.api.http import PlainAddresses
 from ldt.api.indicators import indicators
@@ -38,6 +40,8 @@ STANDARDS: tuple[Standard, ...] = (
     twin.STANDARD,
     collections.STANDARD,
     features.STANDARD,
+    cql2.STANDARD,
+    edr.STANDARD,
     tiles.STANDARD,
     observations.STANDARD,
     indicators.STANDARD,

@@ -34,7 +34,7 @@ DENSE = 21
 #: The colour of classes that their vocabulary gives none.
 GREY = "#808080"
 #: UCUM codes that UDUNITS, which the CF Conventions name units by, writes otherwise.
-_UDUNITS = {"Cel": "degree_Celsius"}
+UDUNITS = {"Cel": "degree_Celsius"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,7 @@ def colour(concept: Mapping[str, Any]) -> str:
 
 def _described(band: Band, classes: Mapping[str, Concepts]) -> dict[str, Any]:
     if band.vocabulary is None:
-        return {"units": _UDUNITS.get(band.unit, band.unit)}
+        return {"units": UDUNITS.get(band.unit, band.unit)}
     limits = np.iinfo(band.dtype)
     fitting = (c for c in classes[band.vocabulary] if limits.min <= int(c["code"]) <= limits.max)
     there = sorted(fitting, key=lambda c: int(c["code"]))

@@ -16,7 +16,7 @@ import pyproj
 from ldt.pipeline.sample.city import City, Floats, SmoothField
 from ldt.pipeline.sample.grids import Grid
 from ldt.pipeline.sample.landcover import LAEA
-from ldt.pipeline.sample.netcdf import Attribute, Variable, write_netcdf
+from ldt.netcdf import Attribute, Variable, write_netcdf
 
 ZERO_CELSIUS = 273.15
 HOT, TROPICAL = 30.0, 20.0

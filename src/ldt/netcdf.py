@@ -1,4 +1,4 @@
-"""NetCDF in the classic format (64-bit offset), as reanalyses are delivered: written here, since no library at hand writes NetCDF.
+"""NetCDF in the classic format (64-bit offset), which every reader of NetCDF reads: written here, since no library at hand writes NetCDF.
 
 Source: "NetCDF Classic Format Specification" (Unidata), version CDF-2: a header of dimensions, attributes and variables, all numbers
 big-endian, names and values padded to four bytes; then the values of one variable after the other.
@@ -17,15 +17,15 @@ import numpy.typing as npt
 
 _DIMENSION, _VARIABLE, _ATTRIBUTE = 10, 11, 12
 _CHAR = 2
-_TYPES: dict[str, int] = {">i4": 4, ">f4": 5, ">f8": 6}
+_TYPES: dict[str, int] = {"|S1": 2, ">i4": 4, ">f4": 5, ">f8": 6}
 
-#: Text or number; whole numbers are written as integers, others as doubles, and NumPy's single floats as such.
-Attribute = str | int | float | np.float32
+#: Text, number or several numbers; whole numbers are written as integers, others as doubles, and NumPy's single floats as such.
+Attribute = str | int | float | np.float32 | npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable: names of its dimensions, values (int32, float32 or float64), attributes."""
+    """A variable: names of its dimensions, values (int32, float32, float64, or single characters `S1`), attributes."""
 
     dimensions: tuple[str, ...]
     values: npt.NDArray[Any]
@@ -100,8 +100,8 @@ def _value(value: Attribute) -> bytes:
     if isinstance(value, str):
         encoded = value.encode()
         return struct.pack(">ii", _CHAR, len(encoded)) + _padded(encoded)
-    number = _big(np.array([np.int32(value) if isinstance(value, int) else value]))
-    return struct.pack(">ii", _TYPES[number.dtype.str], 1) + _padded(number.tobytes())
+    number = _big(np.atleast_1d(np.int32(value) if isinstance(value, int) else value))
+    return struct.pack(">ii", _TYPES[number.dtype.str], number.size) + _padded(number.tobytes())
 
 
 def _padded(data: bytes) -> bytes:
