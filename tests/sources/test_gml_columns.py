@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -172,7 +173,12 @@ def test_members_that_are_alike_are_not_filled_one_by_one(
     members[5] = member(5, ODD["not closed"])
     filled: list[str] = []
     fill = Shape.fill
-    monkeypatch.setattr(Shape, "fill", lambda self, values: filled.append(values[0]) or fill(self, values))
+
+    def noted(shape: Shape, values: list[Any]) -> Any:
+        filled.append(values[0])
+        return fill(shape, values)
+
+    monkeypatch.setattr(Shape, "fill", noted)
     (batch,) = Reading(write(tmp_path / "a.gml", members), WANTED).batches()
     assert filled == ["t5"]
     assert batch.records.column("_malformed").to_pylist()[4:7] == [
