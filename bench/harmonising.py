@@ -21,7 +21,7 @@ from bench.files import BUILDINGS, write_gml, write_land_cover, write_land_cover
 from bench.loading import TWIN, make_twin
 from bench.measure import Measurement
 
-POLYGONS, SIDE = 60_000, 12_000
+POLYGONS, SIDE = 200_000, 12_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from pyproj import CRS
 
 from ldt.axis import AxisOrder
 from ldt.errors import CheckError, RecipeError
-from ldt.harmonise.crs import country_box, judge, override
+from ldt.harmonise.countries import country_box
+from ldt.harmonise.crs import judge, override
 from ldt.settings import shipped
 from ldt.sources.source import DeclaredCrs
 

@@ -381,7 +381,7 @@ def test_the_recipe_in_the_guide_is_one_and_its_table_has_every_reason() -> None
     assert Recipe.model_validate(whole).feature is not None
     source = "".join(
         (Path(__file__).parents[2] / "src/ldt/harmonise" / f"{n}.py").read_text(encoding="utf-8")
-        for n in ("features", "geometry")
+        for n in ("features", "feature_columns", "geometry")
     )
     # In these modules every text of words with hyphens is a reason; four reasons are single words.
     used = {*re.findall(r'"((?:[a-z]+-)+[a-z]+)"', source), "malformed", "rounding", "schema", "duplicate"}

@@ -32,14 +32,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyproj.network
 import shapely
-import yaml
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.aoi import AreaOfInterest
@@ -49,7 +47,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ldt.axis import AxisOrder, horizontal, to_xy
 from ldt.errors import CheckError, RecipeError
-from ldt.settings import shipped
+from ldt.harmonise.countries import Box, country_box, country_codes, places_name
 from ldt.sources.judge import EUROPE
 from ldt.sources.source import DeclaredCrs
 
@@ -74,15 +72,6 @@ _REMEDY = "state the right one in the recipe: source.crs, with source.crs_becaus
 _TRANSFORMING = Lock()
 
 Geometries = NDArray[Any]
-
-
-class Box(NamedTuple):
-    """A box in degrees."""
-
-    west: float
-    south: float
-    east: float
-    north: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,40 +225,6 @@ def override(text: str, declared: DeclaredCrs | None) -> DeclaredCrs:
             f"source.crs: PROJ knows no CRS {text!r}", remedy="write it as EPSG:25832, or as WKT"
         ) from e
     return DeclaredCrs(text, crs.to_json(), declared.order if declared else AxisOrder.UNKNOWN)
-
-
-@lru_cache(maxsize=1)
-def _countries() -> dict[str, Any]:
-    content: dict[str, Any] = yaml.load(
-        (shipped("schemas") / "countries.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
-    )
-    return content
-
-
-def country_codes() -> list[str]:
-    """Return the ISO 3166 codes of the countries in `schemas/countries.yaml`, without `EU`, which is all of them."""
-    return [code for code in _countries()["countries"] if code != "EU"]
-
-
-def country_box(code: str) -> Box:
-    """Return the box of a country's land and sea, from `schemas/countries.yaml`.
-
-    Raises:
-        RecipeError: the country is not in the table.
-    """
-    table = _countries()
-    known = table["countries"]
-    code = table["aliases"].get(code, code)
-    if code not in known:
-        raise RecipeError(f"source.country: {code!r} is not known", remedy=f"one of: {', '.join(known)}")
-    return Box(*known[code]["box"])
-
-
-def places_name(code: str) -> str:
-    """Return the English name of a country by its code."""
-    table = _countries()
-    name: str = table["countries"][table["aliases"].get(code, code)]["name"]
-    return name
 
 
 def _sample_bounds(geometries: Geometries) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
-from ldt.harmonise.crs import country_box, country_codes, places_name
+from ldt.harmonise.countries import country_box, country_codes, places_name
 from ldt.sources.source import DeclaredCrs
 
 Extent = tuple[float, float, float, float]

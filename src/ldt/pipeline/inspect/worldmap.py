@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rasterio.env import Env
 from rasterio.errors import NotGeoreferencedWarning
 
-from ldt.harmonise.crs import country_box, country_codes
+from ldt.harmonise.countries import country_box, country_codes
 from ldt.sources.judge import EUROPE
 
 Extent = Sequence[float]
