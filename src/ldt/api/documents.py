@@ -405,3 +405,9 @@ class LineageRecords(Linked):
     """The very records that a value was computed from, as of the versions that it was computed from."""
 
     records: list[dict[str, Any]]
+
+
+class Functions(Linked):
+    """What a filter may call (OGC API - Features, Part 3)."""
+
+    functions: list[dict[str, Any]]

@@ -32,6 +32,7 @@ from ldt.api.features.request import (
     selection,
     sortables,
 )
+from ldt.api.filters import Filter, FilterCrs, FilterLang
 from ldt.api.http import Stream
 from ldt.api.negotiate import GEOJSON, HTML, JSON, negotiate
 from ldt.api.paging import read_token
@@ -110,6 +111,9 @@ def items(
     crs: CrsIs = None,
     sortby: SortBy = None,
     properties: Properties = None,
+    condition: Filter = None,
+    condition_lang: FilterLang = None,
+    condition_crs: FilterCrs = None,
     at: At = None,
     token: PageToken = None,
     f: F = None,
@@ -130,6 +134,9 @@ def items(
             crs=crs,
             sortby=sortby,
             properties=properties,
+            condition=condition,
+            condition_lang=condition_lang,
+            condition_crs=condition_crs,
         )
         tag = etag(request, seen.snapshot, chosen)
         if same := unchanged(request, tag):

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, cast, literal, or_
 from sqlalchemy.dialects.postgresql import JSONB
 from starlette.requests import Request
 
+from ldt.api.filters import read_filter
 from ldt.api.negotiate import GEOJSON, HTML, JSON, SCHEMA
 from ldt.api.paging import bad_token
 from ldt.api.parameters import known, parse_bbox, parse_datetime, refuse_unknown
@@ -78,6 +79,9 @@ def selection(
     crs: str | None = None,
     sortby: str | None = None,
     properties: str | None = None,
+    condition: str | None = None,
+    condition_lang: str | None = None,
+    condition_crs: str | None = None,
 ) -> Selection:
     """Return what a request for items asks for.
 
@@ -90,6 +94,9 @@ def selection(
         crs: parameter `crs`.
         sortby: parameter `sortby`.
         properties: parameter `properties`.
+        condition: parameter `filter`.
+        condition_lang: parameter `filter-lang`.
+        condition_crs: parameter `filter-crs`.
 
     Raises:
         UnknownParameter: neither a parameter of the resource nor a queryable of the collection.
@@ -100,6 +107,8 @@ def selection(
     refuse_unknown(request, [*own, *named])
     interval = parse_datetime(within)
     equal = [equals(p, request.query_params[n]) for n, p in named.items() if n in request.query_params]
+    if (asked := read_filter(condition, condition_lang, condition_crs, items.properties)) is not None:
+        equal.append(asked)
     return Selection(
         areas=parse_bbox(bbox, bbox_crs),
         start=interval.start if interval else None,

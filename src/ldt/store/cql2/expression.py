@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -36,7 +37,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ldt.store.cql2 import spatial, temporal
 from ldt.store.cql2.functions import accenti, call, casei, power
-from ldt.store.cql2.operand import Operand, problem, weighed
+from ldt.store.cql2.operand import Operand, a, problem, weighed
 from ldt.store.crs import CRS84, Crs
 from ldt.store.items import Property
 
@@ -81,7 +82,7 @@ def expression(filter_: Any, properties: Mapping[str, Property], crs: Crs = CRS8
     found = _Translation(properties, crs).operand(filter_)
     if found.kind != "boolean":
         raise problem(
-            f"the filter is a {found.kind}, not a condition",
+            f"the filter is {a(found.kind)}, not a condition",
             "compare it: name = 'value', or name IS NOT NULL",
         )
     condition: ColumnElement[bool] = found.sql
@@ -190,12 +191,12 @@ class _Translation:
         for element in found:
             if element.kind in ("array", "geometry", "interval"):
                 raise problem(
-                    f"no array here holds a {element.kind}",
+                    f"no array here holds {a(element.kind)}",
                     "its elements are texts, numbers, booleans, dates or timestamps",
                 )
         if all(e.literal is not None for e in found):
             values = [e.literal for e in found]
-            return Operand("array", literal(values, JSONB), literal=values)
+            return Operand("array", _json(values), literal=values)
         return Operand("array", func.jsonb_build_array(*map(_in_json, found)), weight=weighed(*found))
 
 
@@ -216,6 +217,11 @@ def _string(value: str) -> Operand:
     return Operand("string", literal(value, String), literal=value)
 
 
+def _json(value: Any) -> Any:
+    # As text: what the driver makes of a list is an array of SQL.
+    return cast(literal(orjson.dumps(value).decode(), String), JSONB)
+
+
 def _in_json(element: Operand) -> Any:
     """Return an element of an array as jsonb: times as the texts that stored arrays hold."""
     types: dict[str, Any] = {
@@ -225,7 +231,7 @@ def _in_json(element: Operand) -> Any:
         "integer": Numeric(),
     }
     if element.literal is not None:
-        return literal(element.literal, JSONB)
+        return _json(element.literal)
     return func.to_jsonb(cast(element.sql, types.get(element.kind, String())))
 
 
@@ -244,7 +250,7 @@ def _exactly(op: str, found: list[Operand], count: int) -> list[Operand]:
 
 def _condition(op: str, found: Operand) -> Any:
     if found.kind != "boolean":
-        raise problem(f"{op.upper()} takes conditions, not a {found.kind}", "compare it: name = 'value'")
+        raise problem(f"{op.upper()} takes conditions, not {a(found.kind)}", "compare it: name = 'value'")
     return found.sql
 
 
@@ -257,11 +263,11 @@ def _comparable(op: str, *operands: Operand) -> list[Any]:
     first = operands[0]
     for found in operands:
         if found.kind in _SPECIAL:
-            raise problem(f"{op.upper()} does not compare a {found.kind}", f"{_SPECIAL[found.kind]} does")
+            raise problem(f"{op.upper()} does not compare {a(found.kind)}", f"{_SPECIAL[found.kind]} does")
         alike = found.kind == first.kind or (found.is_number and first.is_number)
         if not alike and not (found.is_instant and first.is_instant):
             raise problem(
-                f"{op.upper()} compares a {first.kind} with a {found.kind}",
+                f"{op.upper()} compares {a(first.kind)} with {a(found.kind)}",
                 "write texts as 'text', numbers without quotes, days as DATE('2022-04-16'),"
                 " instants as TIMESTAMP('2022-04-16T10:13:19Z')",
             )
@@ -275,7 +281,7 @@ def _comparable(op: str, *operands: Operand) -> list[Any]:
 def _calculated(op: str, first: Operand, second: Operand) -> Operand:
     for found in (first, second):
         if not found.is_number:
-            raise problem(f"{op.upper()} calculates with numbers, not with a {found.kind}")
+            raise problem(f"{op.upper()} calculates with numbers, not with {a(found.kind)}")
     if op == "^":
         return Operand("number", power(first, second), weight=weighed(first, second, times=4))
     # As doubles, so that 1/2 is a half and nothing overflows early.
@@ -292,7 +298,7 @@ def _unwrapped(part: Any) -> Any:
 
 def _like(value: Operand, folded: Operand, pattern: Any) -> Operand:
     if value.kind != "string":
-        raise problem(f"LIKE compares texts, not a {value.kind}")
+        raise problem(f"LIKE compares texts, not {a(value.kind)}")
     if not isinstance(pattern, str):
         raise problem(
             "the pattern of LIKE is a text in quotes",
@@ -305,7 +311,7 @@ def _like(value: Operand, folded: Operand, pattern: Any) -> Operand:
 
 def _folded(op: str, text: Operand) -> Operand:
     if text.kind != "string":
-        raise problem(f"{op.upper()} takes a text, not a {text.kind}")
+        raise problem(f"{op.upper()} takes a text, not {a(text.kind)}")
     return Operand("string", casei(text.sql) if op == "casei" else accenti(text.sql), weight=text.weight)
 
 
@@ -319,9 +325,10 @@ def _compared_arrays(op: str, first: Operand, second: Operand) -> Operand:
     """Compare arrays as sets (21-065r2, requirement array-predicates)."""
     for found in (first, second):
         if found.kind != "array":
-            raise problem(f"{op.upper()} compares arrays, not a {found.kind}", "write an array as ('a','b')")
-    a, b = first.sql, second.sql
-    contains, within = a.op("@>", is_comparison=True)(b), b.op("@>", is_comparison=True)(a)
+            raise problem(f"{op.upper()} compares arrays, not {a(found.kind)}", "write an array as ('a','b')")
+    one, other = first.sql, second.sql
+    contains = one.op("@>", is_comparison=True)(other)
+    within = other.op("@>", is_comparison=True)(one)
     match op:
         case "a_contains":
             return _boolean(contains)
@@ -329,6 +336,7 @@ def _compared_arrays(op: str, first: Operand, second: Operand) -> Operand:
             return _boolean(within)
         case "a_equals":
             return _boolean(and_(contains, within))
-    one = func.jsonb_array_elements(a).table_valued("value")
-    shared = exists(select(1).select_from(one).where(b.op("@>")(func.jsonb_build_array(one.c.value))))
-    return _boolean(case((and_(a.is_not(None), b.is_not(None)), shared)))
+    element = func.jsonb_array_elements(one).table_valued("value")
+    holds = other.op("@>", is_comparison=True)(func.jsonb_build_array(element.c.value))
+    shared = exists(select(1).select_from(element).where(holds))
+    return _boolean(case((and_(one.is_not(None), other.is_not(None)), shared)))

@@ -10,7 +10,7 @@ from typing import Any
 from geoalchemy2 import Geography
 from sqlalchemy import Double, Integer, Numeric, Text, case, cast, extract, func
 
-from ldt.store.cql2.operand import FilterKind, Operand, problem, weighed
+from ldt.store.cql2.operand import FilterKind, Operand, a, problem, weighed
 from ldt.store.items import Kind
 
 _NUMBERS: tuple[FilterKind, ...] = ("number", "integer")
@@ -200,17 +200,20 @@ def call(name: str, arguments: Sequence[Operand]) -> Operand:
         )
     for given, wanted in zip(arguments, found.arguments, strict=True):
         if given.kind not in wanted.kinds:
-            raise problem(f"{found.name} takes no {given.kind} as {wanted.title}", _signature(found))
-    return Operand(found.returns, found.sql(*(a.sql for a in arguments)), weight=weighed(*arguments))
+            raise problem(
+                f"{found.name} takes {' or '.join(map(a, wanted.kinds))} as {wanted.title}, not {a(given.kind)}",
+                _signature(found),
+            )
+    return Operand(found.returns, found.sql(*(given.sql for given in arguments)), weight=weighed(*arguments))
 
 
 def _signature(found: Function) -> str:
-    return f"write {found.name}({', '.join(' or '.join(a.kinds) for a in found.arguments)})"
+    return f"write {found.name}({', '.join(' or '.join(taken.kinds) for taken in found.arguments)})"
 
 
 def power(base: Operand, exponent: Operand) -> Any:
     """Return a power; NULL where it is no real number, which would end the statement."""
-    a, b = cast(base.sql, Double), cast(exponent.sql, Double)
+    x, y = cast(base.sql, Double), cast(exponent.sql, Double)
     if exponent.literal is not None and float(exponent.literal).is_integer():
-        return func.power(a if exponent.literal >= 0 else func.nullif(a, 0), b)
-    return case(((a > 0) | ((a == 0) & (b >= 0)) | (b == func.floor(b)) & (a != 0), func.power(a, b)))
+        return func.power(x if exponent.literal >= 0 else func.nullif(x, 0), y)
+    return case(((x > 0) | ((x == 0) & (y >= 0)) | ((x != 0) & (y == func.floor(y))), func.power(x, y)))

@@ -48,6 +48,11 @@ class Operand:
         return self.kind in ("date", "timestamp")
 
 
+def a(kind: FilterKind) -> str:
+    """Return a kind with its article, for messages."""
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
 def problem(message: str, remedy: str | None = None, **extra: Any) -> UsageError:
     """Return the error of a filter that is written well and means nothing."""
     return UsageError(message, where="filter", remedy=remedy, **extra)

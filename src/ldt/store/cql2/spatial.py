@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, LargeBinary, func, literal
 
 from ldt.axis import swap
 from ldt.errors import TooLarge
-from ldt.store.cql2.operand import Operand, problem
+from ldt.store.cql2.operand import Operand, a, problem
 from ldt.store.crs import Crs
 
 #: How many positions the geometries of one filter may have together.
@@ -75,7 +75,7 @@ class Geometries:
         try:
             found = shapely.force_2d(shapely.from_geojson(orjson.dumps(document)))
         except (shapely.errors.GEOSException, orjson.JSONEncodeError) as e:
-            raise problem(f"a {document['type']} of the filter cannot be read: {e}") from e
+            raise problem(f"a {document['type']} of the filter cannot be read: {str(e).strip()}") from e
         return self._operand(found)
 
     def box(self, numbers: Any) -> Operand:
@@ -167,7 +167,7 @@ def relation(op: str, first: Operand, second: Operand) -> ColumnElement[bool]:
     for found in (first, second):
         if found.kind != "geometry":
             raise problem(
-                f"{op.upper()} compares geometries, not a {found.kind}",
+                f"{op.upper()} compares geometries, not {a(found.kind)}",
                 "write geometry, POINT(…), POLYGON((…)) or BBOX(…)",
             )
     condition: ColumnElement[bool] = _RELATIONS[op](first.sql, second.sql)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import Date, DateTime, and_, cast, func, literal, or_
 
 from ldt.errors import UsageError
-from ldt.store.cql2.operand import FilterKind, Operand, problem, weighed
+from ldt.store.cql2.operand import FilterKind, Operand, a, problem, weighed
 from ldt.timerange import parse_instant
 
 Granularity = Literal["date", "timestamp"]
@@ -58,7 +58,7 @@ def interval(ends: Any, operand: Callable[[Any], Operand]) -> Operand:
     given = [e for e in (first, last) if e is not None]
     for end in given:
         if not end.is_instant:
-            raise problem(f"the end of an interval is a date or timestamp, not a {end.kind}")
+            raise problem(f"the end of an interval is a date or timestamp, not {a(end.kind)}")
     kind: Granularity = "timestamp" if given and all(e.kind == "timestamp" for e in given) else "date"
     bounds = [
         cast(literal(f"{sign}infinity"), _TYPES[kind]) if end is None else _as(end.sql, end.kind, kind)
@@ -126,12 +126,12 @@ def relation(op: str, first: Operand, second: Operand) -> Any:
     for found in (first, second):
         if not found.is_instant and found.kind != "interval":
             raise problem(
-                f"{op.upper()} compares dates, timestamps and intervals, not a {found.kind}",
+                f"{op.upper()} compares dates, timestamps and intervals, not {a(found.kind)}",
                 "write DATE('…'), TIMESTAMP('…') or INTERVAL('…','…')",
             )
         if found.is_instant and op not in _OF_INSTANTS:
             raise problem(
-                f"{op.upper()} is a relation between intervals, not of a {found.kind}",
+                f"{op.upper()} is a relation between intervals, not of {a(found.kind)}",
                 "use T_INTERSECTS, or INTERVAL(start,end)",
             )
     kinds = {found.granularity or found.kind for found in (first, second)}
