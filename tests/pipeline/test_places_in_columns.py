@@ -6,7 +6,9 @@ Each is told by `ldt inspect`, stands in the draft, and is where the recipes tha
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +185,19 @@ def test_records_of_json(api: TestClient, tmp_path: Path, name: str, document: A
     (tmp_path / "draft.yaml").write_text(draft(path).text)
     done = check(str(tmp_path / "draft.yaml"), path)
     assert (done["problems"], done["outcomes"]["accepted"]) == ([], 2)
+
+
+def test_tables_of_sqlite(api: TestClient, tmp_path: Path) -> None:
+    path = tmp_path / "stations.sqlite"
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute("CREATE TABLE table_stations (id INTEGER, lon REAL, lat REAL)")
+        conn.executemany("INSERT INTO table_stations VALUES (?, ?, ?)", [(1, 7.1, 50.7), (2, 7.2, 50.8)])
+        conn.commit()
+    (layer,) = inspect(path)["layers"]
+    assert (layer["extent"], layer["kind"]) == ([7.1, 50.7, 7.2, 50.8], "feature")
+    (tmp_path / "draft.yaml").write_text(draft(path).text)
+    done = check(str(tmp_path / "draft.yaml"), path)
+    assert (done["problems"], done["outcomes"]["accepted"]) == ([], 2)
+    ingest(api.headers["x-url"], "places", load_recipe("generic/features"), [path])
+    found = api.get("/twins/places/collections/table_stations/items").json()["features"]
+    assert sorted(f["geometry"]["coordinates"] for f in found) == [[7.1, 50.7], [7.2, 50.8]]

@@ -15,7 +15,9 @@ from ldt.axis import AxisOrder
 from ldt.errors import RecipeError, SourceError
 from ldt.sources import describe
 from ldt.sources import table as table_module
+from ldt.sources.dialect import judge_dialect
 from ldt.sources.source import Batch
+from ldt.sources.table import TableReader
 
 Rows = Callable[..., list[dict[str, Any]]]
 
@@ -238,3 +240,21 @@ def test_real_values_against_the_standard_library(real_data: Path, rows: Rows) -
         expected = [{k: v or None for k, v in r.items()} for r in csv.DictReader(file)]
     got = rows("table", path)
     assert [{k: r[k] for k in expected[0]} for r in got] == expected
+
+
+def test_fixed_widths_are_judged_from_the_whole_file(tmp_path: Path) -> None:
+    """Numbers become longer after some hundred lines; notes stand below the table."""
+    header = "  id   value   flag\n"
+    lines = [f"{i:4d}{i % 7:8d}{i % 2:7d}\n" for i in range(400)] + [
+        f"{i:4d}{i * 100:8d}{i % 2:7d}\n" for i in range(400, 9000)
+    ]
+    path = write(
+        tmp_path / "a.txt",
+        header + "".join(lines) + "Source: the office of statistics, all rights reserved\n",
+    )
+    found = judge_dialect(path)
+    assert found.widths[0] == 6
+    names, *_ = ([*b.records.schema.names] for b in TableReader().read(path, found.options()))
+    rows = [r for b in TableReader().read(path, found.options()) for r in b.records.to_pylist()]
+    assert names[1:4] == ["id", "value", "flag"]
+    assert (rows[8999]["id"], rows[8999]["value"], rows[8999]["flag"]) == ("8999", "899900", "1")

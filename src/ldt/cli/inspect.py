@@ -35,13 +35,7 @@ def inspect(
     from ldt.pipeline.inspect.worldmap import write_png
 
     if draft or out:
-        if is_address(source):
-            raise UsageError(
-                "a recipe is drafted from a file",
-                where="--draft",
-                remedy="fetch the file first; any layer of a service is read by services/wfs, services/ogcapi, services/arcgis",
-            )
-        _draft(Path(source), layer, out, as_json)
+        _draft(source, layer, out)
         return
     found = inspect_address(source) if is_address(source) else look(Path(source))
     if picture is not None:
@@ -57,10 +51,13 @@ def inspect(
     emit(found, lambda: _render(Path(found["path"]), found))
 
 
-def _draft(source: Path, layer: str | None, out: Path | None, as_json: bool) -> None:
+def _draft(source: str, layer: str | None, out: Path | None) -> None:
+    from ldt.pipeline.fetch import is_address
+    from ldt.pipeline.inspect.address import draft_address
     from ldt.pipeline.inspect.draft import draft
 
-    made = draft(source, layer)
+    remote = is_address(source)
+    made = draft_address(source, layer) if remote else draft(Path(source), layer)
     if out is not None:
         try:
             out.write_text(made.text, encoding="utf-8")
@@ -71,7 +68,8 @@ def _draft(source: Path, layer: str | None, out: Path | None, as_json: bool) -> 
     decide = [
         line.strip().removeprefix("# decide: ") for line in made.text.splitlines() if "# decide:" in line
     ]
-    command = f"ldt ingest {out or 'DRAFT.yaml'} {source} --twin scratch"
+    given = "" if remote else f" {source}"
+    command = f"ldt ingest {out or 'DRAFT.yaml'}{given} --twin scratch"
 
     def render() -> None:
         if out is None:

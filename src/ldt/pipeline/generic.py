@@ -29,7 +29,7 @@ _NAMELESS = frozenset({"ogrgeojson", "layer", "sql_statement", "select", "featur
 #: Names that a recipe's `columns` cannot have, since expressions of its own are called so.
 _RESERVED = frozenset({"where", "cell", "valid_from", "valid_to", "alias"})
 #: Readers that make points of two columns.
-_WITH_POINTS = frozenset({"table", "parquet", "json"})
+_WITH_POINTS = frozenset({"table", "parquet", "json", "vector"})
 _SQL = {
     "boolean": "{}::BOOLEAN",
     "integer": "trim({})::BIGINT",

@@ -20,6 +20,8 @@ from ldt.sources.unit_rows import is_unit_row
 DELIMITERS = ",;\t|"
 #: What is looked at to judge the delimiter and the header.
 _LOOKED_AT, _LINES = 256 * 1024, 300
+#: Bytes of the middle and of the end that columns of fixed width are held against, and lines that may be notes below a table.
+_PART, _NOTES = 64 * 1024, 5
 #: Share of the lines after the header that must have as many columns as it.
 _ALIKE = 0.6
 #: Lines that one quoted text goes over, at most.
@@ -79,7 +81,7 @@ def _dialect(path: Path, lines: list[str], encoding: str) -> Dialect:
     delimiter, start, width, _ = max(candidates, key=lambda c: (c[3] * min(c[2] - 1, 3), c[0] == usual))
     if width < 2:
         delimiter, start = usual, 0
-        skip, widths = judge_widths(lines)
+        skip, widths = judge_widths(lines, _further(path, encoding))
         if widths:
             rows = [cut(line, widths) for line in lines[skip : skip + 20] if line.strip()]
             return _of_rows(encoding, delimiter, skip, rows, widths)
@@ -89,6 +91,17 @@ def _dialect(path: Path, lines: list[str], encoding: str) -> Dialect:
     rows = [_fields(line, delimiter) for line in lines[start : start + 20] if line.strip()]
     skip = sum(1 + line.count("\n") for line in lines[:start])
     return _of_rows(encoding, delimiter, skip, rows)
+
+
+def _further(path: Path, encoding: str) -> list[str]:
+    """Return lines from the middle and the end of a text, but for the first ones, and for the last, which may be notes."""
+    size, found = path.stat().st_size, []
+    with path.open("rb") as file:
+        for place in sorted({0, max(0, size // 2 - _PART // 2), max(0, size - _PART)}):
+            file.seek(place)
+            lines = file.read(_PART).decode(encoding, errors="replace").splitlines()
+            found.append(lines[_LINES:] if place == 0 else lines[1:])
+    return [line for part in found for line in part[:-_NOTES]]
 
 
 def _of_rows(

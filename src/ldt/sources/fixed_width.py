@@ -69,17 +69,23 @@ def cut(line: str, widths: Sequence[int]) -> list[str]:
     return [line[begin:end].strip() for begin, end in pairwise(accumulate(widths, initial=0))]
 
 
-def judge_widths(lines: list[str]) -> tuple[int, tuple[int, ...]]:
+def judge_widths(lines: list[str], further: Sequence[str] = ()) -> tuple[int, tuple[int, ...]]:
     """Return (lines before the table, characters of each column) of text whose columns stand in fixed places; no widths for other text.
 
     Columns are parted by places that are blank in every line; at least half of them hold numbers.
+
+    Args:
+        lines: the first ones.
+        further: some from further on: numbers may become longer there.
     """
+    later = [line for line in further if line.strip()]
     for skip in range(min(_TITLES, len(lines))):
         body = [line for line in lines[skip:] if line.strip()]
         if not lines[skip].strip():
             continue
         if len(body) < _LEAST_LINES:
             break
+        body += later
         length = max(map(len, body))
         blank = [all(line[place : place + 1] in {"", " "} for line in body) for place in range(length)]
         begins = [p for p in range(length) if not blank[p] and (p == 0 or blank[p - 1])]

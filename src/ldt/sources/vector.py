@@ -25,8 +25,9 @@ from pyproj import CRS
 
 from ldt.axis import AxisOrder
 from ldt.errors import SourceError
-from ldt.sources.batches import BATCH_ROWS, Options, check_options, column_names, declare, with_rows
+from ldt.sources.batches import BATCH_ROWS, check_options, column_names, declare, with_rows
 from ldt.sources.judge import judge
+from ldt.sources.points import PointOptions, placed, point_crs, with_names
 from ldt.sources.resource import magic
 from ldt.sources.source import GEOMETRY, Batch, DeclaredCrs, Description, LayerDescription
 
@@ -42,12 +43,13 @@ _NOT_DATA = frozenset({"layer_styles", "qgis_projects", "symbology", "style"})
 _CURVED = np.array([8, 9, 10, 11, 12, 13, 14], dtype=np.uint32)
 
 
-class VectorOptions(Options):
+class VectorOptions(PointOptions):
     """Options of the reader `vector`.
 
     Attributes:
         layer: which layer; needed where a file has more than one with geometry.
         encoding: of the attributes, where the file says nothing or a wrong one (`latin-1` in a shapefile).
+        geometry, x, y, crs: see :class:`~ldt.sources.points.PointOptions`; for tables without a geometry of their own.
     """
 
     layer: str | None = None
@@ -67,7 +69,8 @@ class VectorReader:
         with _gdal_errors(path):
             with _quiet():
                 layer = _choose_layer(path, chosen.layer)
-            yield from _batches(path, layer, chosen.encoding or unstated_encoding(path))
+            for batch in _batches(path, layer, chosen.encoding or unstated_encoding(path)):
+                yield from _with_place(batch, chosen)
 
     def describe(self, path: Path) -> Description:
         """Tell the layers, without reading the features."""
@@ -82,6 +85,15 @@ class VectorReader:
                 f"the shapefile does not say how its texts are written, and they are not UTF-8: read as {encoding}; where letters are wrong, set the option `encoding`"
             )
         return Description(format=form, reader="vector", layers=layers, problems=problems, encoding=encoding)
+
+
+def _with_place(batch: Batch, options: VectorOptions) -> Iterator[Batch]:
+    """Yield a batch with the places that its columns say, where it has no geometry."""
+    names = batch.records.schema.names
+    if GEOMETRY in names or (options.x is None and options.geometry is None):
+        yield batch
+        return
+    yield from placed(batch.records, with_names(options, names, "vector"), point_crs(options, "vector"))
 
 
 @contextmanager

@@ -79,12 +79,13 @@ def flow(value: Any) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def draft(path: Path, layer: str | None = None) -> Draft:
+def draft(path: Path, layer: str | None = None, service: dict[str, str] | None = None) -> Draft:
     """Return a recipe for one layer of a source.
 
     Args:
         path: file, folder or archive.
         layer: which layer; needed where there are several.
+        service: the recipe's `source.service`, where the file is a page of one.
 
     Raises:
         SourceError: the source cannot be read, or holds nothing to ingest.
@@ -105,6 +106,12 @@ def draft(path: Path, layer: str | None = None) -> Draft:
         chosen = _chosen(path, layers, layer)
         found = look_at(chosen)
         made = _drafted(path, found)
+        if service:
+            place = made.lines.index("source:") + 1
+            made.lines[place:place] = [
+                "  service:",
+                *(f"    {key}: {flow(value)}" for key, value in service.items()),
+            ]
         made.lines.append("")
         return made.draft()
 
