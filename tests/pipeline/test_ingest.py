@@ -124,3 +124,15 @@ def test_usage(database_url: str, tmp_path: Path) -> None:
         ingest(database_url, "town", recipe(), [])
     with pytest.raises(NotFound, match="no twin"):
         ingest(database_url, "town", recipe(), [write_plots(tmp_path / "plots.geojson", 1)])
+
+
+def test_desktop_gis_sees_what_an_ingest_brought(database_url: str, tmp_path: Path) -> None:
+    """The plots are areas; a second data set of the same collection does not take the first out of the view."""
+    make_twin(database_url)
+    path = write_plots(tmp_path / "plots.geojson", 5)
+    ingest(database_url, "town", recipe(), [path])
+    ingest(database_url, "town", recipe(), [path], name="again")
+    with connect(database_url) as conn:
+        (view,) = conn.execute("SELECT f_table_name FROM gis.layer_styles").fetchall()
+        rows = conn.execute(f'SELECT dataset, count(*) FROM gis."{view[0]}" GROUP BY 1').fetchall()
+    assert dict(rows) == {recipe().name: 5, "again": 5}
