@@ -12,13 +12,14 @@ import pytest
 import shapely
 import yaml
 from numpy.typing import NDArray
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
 from ldt.axis import AxisOrder
 from ldt.errors import CheckError, RecipeError
 from ldt.harmonise.countries import country_box
 from ldt.harmonise.crs import judge, override
 from ldt.settings import shipped
+from ldt.sources.batches import declare
 from ldt.sources.source import DeclaredCrs
 
 XY, YX, UNKNOWN = AxisOrder.XY, AxisOrder.YX, AxisOrder.UNKNOWN
@@ -274,3 +275,18 @@ def test_data_near_their_area_of_use_are_right_where_they_are(
     code: str, east: float, north: float, swapped: bool
 ) -> None:
     assert judge(points((east, north)), declared(code, XY)).repaired is swapped
+
+
+@pytest.mark.parametrize(("code", "lonlat", "doubted"), [(2180, (21.0, 52.2), True), (27700, (-1.5, 52.5), True), (3035, (7.0, 51.0), True), (25832, (7.0, 51.0), False), (3857, (7.0, 51.0), False)])  # fmt: skip
+def test_a_doubt_is_told_where_both_orders_lie_in_the_area_of_use(
+    code: int, lonlat: tuple[float, float], doubted: bool
+) -> None:
+    """Warsaw in PL-1992 is at (637, 486) km: exchanged, a place in Poland too. A country's box or a twin decides, and then nothing is doubted."""
+    to = Transformer.from_crs("EPSG:4326", f"EPSG:{code}", always_xy=True)
+    points = shapely.points([to.transform(lonlat[0] + i / 100, lonlat[1]) for i in range(3)])
+    crs = declare(f"EPSG:{code}", f"EPSG:{code}", AxisOrder.XY)
+    found = judge(points, crs)
+    assert ("both orders lie in the area of use" in (found.doubt or "")) is doubted
+    assert ("doubt" in found.entry()) is doubted
+    assert found.found is AxisOrder.XY
+    assert judge(points, crs, selection=shapely.Point(lonlat).buffer(0.5)).doubt is None

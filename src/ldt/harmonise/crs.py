@@ -90,6 +90,7 @@ class CrsJudgement:
         better: an operation that would be more accurate, whose grid is not installed.
         because: the recipe's reason to override the source's declaration.
         assumed: whether it is used for records that declare no CRS, as it is that of the source's others.
+        doubt: that both orders lie in the CRS's area of use and only the declaration tells them apart; None where the data do.
     """
 
     declared: DeclaredCrs
@@ -104,6 +105,7 @@ class CrsJudgement:
     because: str | None
     transformer: Transformer | None = field(repr=False)
     assumed: bool = False
+    doubt: str | None = None
 
     @property
     def swap(self) -> bool:
@@ -144,6 +146,7 @@ class CrsJudgement:
             "ballpark": self.ballpark,
             **({"better": self.better} if self.better else {}),
             **({"because": self.because} if self.because else {}),
+            **({"doubt": self.doubt} if self.doubt else {}),
         }
 
 
@@ -199,6 +202,7 @@ def judge(
     chosen = as_xy if found is AxisOrder.XY else as_yx
     operation = _operation(crs, chosen)
     repaired = declared.order not in {found, AxisOrder.UNKNOWN}
+    told = crs.is_geographic or certain or len(places) > 1
     return CrsJudgement(
         declared=declared,
         found=found,
@@ -206,6 +210,7 @@ def judge(
         reason=_reason(declared, found, expected, both and not certain),
         expected=expected,
         because=because,
+        doubt=None if told else _doubt(declared, found, as_xy, as_yx, places[0]),
         **operation,
     )
 
@@ -351,6 +356,22 @@ def _reason(declared: DeclaredCrs, found: AxisOrder, expected: str, both: bool) 
     if declared.order is found:
         return f"as declared, {words[found]}, the data lie in {expected}"
     return f"declared {words[declared.order]}, but only {words[found]} do the data lie in {expected}"
+
+
+def _doubt(
+    declared: DeclaredCrs,
+    found: AxisOrder,
+    as_xy: NDArray[np.float64],
+    as_yx: NDArray[np.float64],
+    place: tuple[str, Box],
+) -> str | None:
+    """Say that both orders lie in a projection's area of use (EPSG:2180, 3035, 27700), where neither a twin nor a country tells."""
+    name, use = place
+    near = _shrunk(use, MARGIN)
+    if _is_wide(use) or min(_share(as_xy, near), _share(as_yx, near)) < 0.5:
+        return None
+    words = {AxisOrder.XY: "east first", AxisOrder.YX: "north first"}
+    return f"both orders lie in the {name}; {declared.text} is taken as {words[found]}; a twin or `source.country` decides"
 
 
 def _refusal(

@@ -210,6 +210,8 @@ def _placed(found: Looked, seen: Profile) -> None:
     if judgement.repaired:
         found.problems = [p for p in found.problems if "with axes swapped" not in p]
         found.problems.append(f"the axes are exchanged: {judgement.reason}")
+    if judgement.doubt:
+        found.problems.append(judgement.doubt)
     if " (not " in (found.crs_judged or ""):
         found.problems.append(f"the name of the CRS misleads: {found.crs_judged}")
     others = {label(j.declared.projjson) for j, _ in seen.crs} - {found.crs_judged}
