@@ -146,6 +146,15 @@ class TileJSON(_Document):
     tiles: list[str]
 
 
+class Legend(Linked):
+    """What the colours of a map mean."""
+
+    title: str
+    coverage: str
+    kind: Literal["classes", "ramp"]
+    entries: list[dict[str, Any]]
+
+
 class DatasetList(Linked):
     """The data sets of a twin."""
 

@@ -115,3 +115,150 @@ def test_a_tile_has_a_layer_of_the_collection_with_ids_that_lead_to_its_features
     assert all(
         numbers[f["properties"]["id"]] == f["id"] for f in features if f["properties"]["id"] in numbers
     )
+
+
+def names(client: TestClient, path: str) -> set[str]:
+    answer = client.get(path)
+    assert answer.status_code in (200, 204), answer.text
+    return {f["properties"]["id"] for layer in decoded(answer.content).values() for f in layer["features"]}
+
+
+def test_a_tile_can_be_narrowed(client: TestClient) -> None:
+    tile = f"{QUARTERS}/tiles/WebMercatorQuad/0/0/0"
+    everything = {f"places.q{i:02d}" for i in range(25)}
+    assert names(client, tile) <= everything  # small squares, of which some are less than half a unit
+    tile = f"{QUARTERS}/tiles/WebMercatorQuad/{slippy(7.1, 50, 7)}"
+    assert names(client, tile) == everything
+    assert names(client, f"{tile}?filter=code='03' OR code='11'") == {"places.q03", "places.q11"}
+    in_json = '{"op":"=","args":[{"property":"code"},"03"]}'
+    assert names(client, f"{tile}?filter-lang=cql2-json&filter={in_json}") == {"places.q03"}
+    sites = f"{BASE}/collections/protected-sites/tiles/WebMercatorQuad/{slippy(7.01, 50, 12)}"
+    assert names(client, f"{sites}?datetime=1995-01-01") == {"sites.s1"}
+    empty = client.get(f"{sites}?datetime=2005-01-01")
+    assert (empty.status_code, empty.content) == (204, b"")
+    some = decoded(client.get(f"{tile}?properties=name,code").content)["administrative-units"]["features"]
+    assert all(set(one["properties"]) == {"id", "name", "code"} for one in some)
+    none = decoded(client.get(f"{tile}?properties=").content)["administrative-units"]["features"]
+    assert all(set(one["properties"]) == {"id"} for one in none)
+
+
+def test_a_tile_of_the_whole_twin_has_a_layer_for_each_collection(client: TestClient) -> None:
+    tile = f"{BASE}/tiles/WebMercatorQuad/{slippy(7.01, 50.005, 10)}"
+    layers = decoded(client.get(tile).content)
+    assert set(layers) == {
+        "administrative-units",
+        "protected-sites",
+        "environmental-monitoring-facilities",
+    }
+    chosen = f"{tile}?collections=protected-sites,environmental-monitoring-facilities"
+    assert set(decoded(client.get(chosen).content)) == {
+        "protected-sites",
+        "environmental-monitoring-facilities",
+    }
+    alone = client.get(f"{BASE}/collections/protected-sites/tiles/WebMercatorQuad/{slippy(7.01, 50.005, 10)}")
+    assert decoded(alone.content)["protected-sites"] == layers["protected-sites"]
+    about = get(client, f"{BASE}/tiles/WebMercatorQuad?collections=protected-sites")
+    assert [one["id"] for one in about["layers"]] == ["protected-sites"]
+    (template,) = [one["href"] for one in about["links"] if one["rel"] == "item"]
+    assert "collections=protected-sites" in template
+
+
+def test_tilejson_leads_to_the_tiles(client: TestClient) -> None:
+    about = get(client, f"{QUARTERS}/tiles/WebMercatorQuad?f=tilejson")
+    assert about["tilejson"] == "3.0.0"
+    west, _, east, north = about["bounds"]
+    assert (west, east, north) == (pytest.approx(7.0), pytest.approx(7.241), pytest.approx(50.001))
+    (layer,) = about["vector_layers"]
+    assert layer["id"] == "administrative-units"
+    assert {"id", "code", "name", "scheme"} <= set(layer["fields"])
+    lon, lat, zoom = about["center"]
+    z, y, x = slippy(lon, lat, zoom).split("/")
+    assert names(client, about["tiles"][0].replace("{z}", z).replace("{y}", y).replace("{x}", x))
+    assert client.get(f"{QUARTERS}/tiles/EuropeanETRS89_LAEAQuad?f=tilejson").status_code == 400
+
+
+def test_tile_set_metadata_says_what_is_in_the_tiles(client: TestClient) -> None:
+    about = get(client, f"{QUARTERS}/tiles/WebMercatorQuad")
+    (layer,) = about["layers"]
+    assert layer["propertiesSchema"]["properties"]["code"]["type"] == "string"
+    assert about["boundingBox"]["lowerLeft"] == [pytest.approx(7.0), pytest.approx(50.0)]
+    assert about["boundingBox"]["crs"].endswith("CRS84")
+    assert "20,000 features" in about["description"]
+    some = get(client, f"{QUARTERS}/tiles/WebMercatorQuad?properties=name")
+    assert set(some["layers"][0]["propertiesSchema"]["properties"]) == {"id", "name"}
+    for path in ("tiles", "tiles/WebMercatorQuad", "tiles/EuropeanETRS89_LAEAQuad"):
+        page = client.get(f"{QUARTERS}/{path}?f=html")
+        assert page.status_code == 200
+        assert "<h1" in page.text
+
+
+@pytest.mark.parametrize(
+    ("tail", "status"),
+    [
+        ("WebMercatorQuad/2/99/1", 404),
+        ("WebMercatorQuad/2/0/0", 404),  # in the set, but nothing lies there
+        ("WebMercatorQuad/99/0/0", 404),
+        ("WebMercatorQuad/x/0/0", 404),
+        ("WebMercatorQuad/0/2147483647/2147483647", 404),
+        ("WebMercatorQuad/0/99999999999999999999/0", 400),
+        ("WebMercatorQuad/0/-1/0", 400),
+        ("WebMercatorQuad/0/0/nan", 400),
+        ("WebMercatorQuad/0/1.5/0", 400),
+        ("WorldCRS84Quad/0/0/0", 404),
+        ("webmercatorquad/0/0/0", 404),
+        ("WebMercatorQuad/0/0/0?limit=1", 400),
+        ("WebMercatorQuad/0/0/0?f=png", 400),
+        ("WebMercatorQuad/0/0/0?f=mvt&f=mvt", 400),
+        ("WebMercatorQuad/0/0/0?properties=nothing", 400),
+        ("WebMercatorQuad/0/0/0?properties=geometry", 400),
+        ("WebMercatorQuad/0/0/0?datetime=2013-02-30", 400),
+        ("WebMercatorQuad/0/0/0?filter=nothing=1", 400),
+        ("WebMercatorQuad/0/0/0?filter=code=", 400),
+        ("WebMercatorQuad/0/0/0?at=no", 400),
+        ("WebMercatorQuad/0/0/0?at=99", 404),
+        ("WebMercatorQuad/0/0/%00", 400),
+        ("WebMercatorQuad/0/0/%ff", 400),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_with_a_problem(
+    client: TestClient, tail: str, status: int
+) -> None:
+    answer = client.get(f"{QUARTERS}/tiles/{tail}")
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert client.get(f"{BASE}/tiles/{tail}").status_code == status
+
+
+def test_other_things_than_tiles_are_not_acceptable(client: TestClient) -> None:
+    tile = f"{QUARTERS}/tiles/WebMercatorQuad/0/0/0"
+    assert client.get(tile, headers={"Accept": "image/png"}).status_code == 406
+    assert client.get(tile, headers={"Accept": "application/x-protobuf"}).status_code in (200, 204)
+    assert client.get(f"{BASE}/tiles?collections=protected-sites,nothing").status_code == 404
+    assert client.get(f"{BASE}/collections/nothing/tiles").status_code == 404
+
+
+def test_tiles_are_kept_as_long_as_their_state_is_named(client: TestClient, operator: TestClient) -> None:
+    tile = f"{QUARTERS}/tiles/WebMercatorQuad/{slippy(7.1, 50, 7)}"
+    newest = client.get(tile)
+    assert newest.headers["cache-control"] == "public, no-cache"
+    again = client.get(tile, headers={"If-None-Match": newest.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(f"{tile}?at=1").headers["cache-control"] == "public, max-age=86400"
+    assert client.get(f"{tile}?at=town@1").headers["cache-control"] == "public, max-age=86400"
+    # An instant may be one that is yet to come.
+    assert client.get(f"{tile}?at=2100-01-01T00:00:00Z").headers["cache-control"] == "public, no-cache"
+    assert operator.get(f"{tile}?at=1").headers["cache-control"] == "private, max-age=86400"
+    assert operator.get(tile).headers["cache-control"] == "private, no-cache"
+    packed = client.get(tile, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+
+
+def test_what_not_everyone_may_see_is_in_no_tile(client: TestClient, operator: TestClient) -> None:
+    secret = f"{BASE}/collections/generic-features/tiles"
+    for path in ("", "/WebMercatorQuad", "/WebMercatorQuad/0/0/0", "/WebMercatorQuad?f=tilejson"):
+        assert client.get(f"{secret}{path}").status_code == 404
+        assert operator.get(f"{secret}{path}").status_code in (200, 204)
+    tile = f"{BASE}/tiles/WebMercatorQuad/{slippy(7.0005, 50.0005, 14)}"
+    assert "secret.x" in names(operator, tile)
+    # The caches of statements and collections keep callers apart.
+    assert "secret.x" not in names(client, tile)
+    assert "generic-features" not in str(get(client, f"{BASE}/tiles/WebMercatorQuad"))

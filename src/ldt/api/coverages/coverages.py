@@ -228,13 +228,7 @@ def map_picture(
     if same := unchanged(request, tag):
         return same
     band = cells.asked_bands(found, observed_property)[0]
-    step = 0
-    if found.steps > 1:
-        with stored.opened(found) as cube:
-            steps = cells.asked_steps(found, cells.beginnings(cube), when)
-        step = steps.start if when else steps.stop - 1
-    else:
-        cells.asked_steps(found, [], when)
+    step = picture.step_of(found, when)
     bounds = picture.mercator(box) if box else picture.whole(found)
     colours = picture.legend(found, band, concepts.get(band.vocabulary or "", []))
     body = picture.draw(found, band, step, bounds, picture.size(bounds, width, height), colours)

@@ -1,4 +1,4 @@
-"""Pictures of coverages in EPSG:3857, and the legend that says what the colours mean."""
+"""Pictures of coverages, in EPSG:3857 unless another CRS is asked for, and the legend that says what the colours mean."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
-from ldt.api.coverages.cells import Cut, box_of, carried, colour, cut
+from ldt.api.coverages.cells import Cut, asked_steps, beginnings, box_of, carried, colour, cut
 from ldt.api.coverages.client import Concepts
 from ldt.api.coverages.request import DEFAULT_SIDE, MAX_SIDE
 from ldt.api.parameters import Box
 from ldt.model.coverage import COG, Band, Coverage
 from ldt.store import coverages
+from ldt.timerange import Interval
 
 MERCATOR = "EPSG:3857"
 #: The latitude at which the map of EPSG:3857 is a square.
@@ -159,8 +160,28 @@ def size(bounds: Box, width: int | None, height: int | None) -> tuple[int, int]:
     return min(max(found[0], 1), MAX_SIDE), min(max(found[1], 1), MAX_SIDE)
 
 
+def step_of(coverage: Coverage, within: Interval | None) -> int:
+    """Return the time step that a picture shows: the first that begins in an interval, the last without one.
+
+    Raises:
+        UsageError: none begins there; or without a time axis, the coverage stands for another time.
+    """
+    if coverage.steps == 1:
+        asked_steps(coverage, [], within)
+        return 0
+    with coverages.opened(coverage) as cube:
+        steps = asked_steps(coverage, beginnings(cube), within)
+    return int(steps.start if within else steps.stop - 1)
+
+
 def draw(
-    coverage: Coverage, band: Band, step: int, bounds: Box, shape: tuple[int, int], colours: dict[str, Any]
+    coverage: Coverage,
+    band: Band,
+    step: int,
+    bounds: Box,
+    shape: tuple[int, int],
+    colours: dict[str, Any],
+    crs: str = MERCATOR,
 ) -> bytes:
     """Return a picture as PNG: each point has the colour of the cell under it, none where there is no data.
 
@@ -168,14 +189,15 @@ def draw(
         coverage: what is shown.
         band: of which band.
         step: of which time step, counted from 0.
-        bounds: the rectangle in EPSG:3857.
+        bounds: the rectangle in `crs`, x first.
         shape: (width, height) in points.
         colours: what :func:`legend` says.
+        crs: of the picture.
     """
     width, height = shape
     across, down = (bounds[2] - bounds[0]) / width, (bounds[3] - bounds[1]) / height
     place = Affine(across, 0, bounds[0], 0, -down, bounds[3])
-    part = cut(coverage.grid, carried(bounds, MERCATOR, coverage.grid.crs))
+    part = _under(coverage, carried(bounds, crs, "OGC:CRS84"))
     if part is None:
         return _png(np.zeros((4, height, width), np.uint8), place)
     with _opened(coverage, band) as read:
@@ -189,12 +211,25 @@ def draw(
         src_crs=coverage.grid.crs,
         src_nodata=np.nan,
         dst_transform=place,
-        dst_crs=MERCATOR,
+        dst_crs=crs,
         dst_nodata=np.nan,
         init_dest_nodata=True,
         resampling=Resampling.nearest,
     )
     return _png(_coloured(target, colours), place)
+
+
+def _under(coverage: Coverage, box: Box) -> Cut | None:
+    """Return the cells under a rectangle in degrees; None if there are none.
+
+    Of it only what the coverage has is carried into the CRS of the grid, where the rest of the world may have no place.
+    """
+    own = box_of(coverage, "OGC:CRS84")
+    west, south = max(box[0], own[0]), max(box[1], own[1])
+    east, north = min(box[2], own[2]), min(box[3], own[3])
+    if west >= east or south >= north:
+        return None
+    return cut(coverage.grid, carried((west, south, east, north), "OGC:CRS84", coverage.grid.crs))
 
 
 def _coloured(values: NDArray[np.float64], colours: dict[str, Any]) -> NDArray[np.uint8]:

@@ -12,7 +12,6 @@ from ldt.api.collections.client import collection_ids, no_collection
 from ldt.api.context import Reading, service
 from ldt.api.standard import Collection
 from ldt.api.tiles import matrix
-from ldt.errors import NotFound
 from ldt.store.items import Items
 from ldt.store.pages import Selection
 from ldt.store.tiles import Box, Encoded, Layer, encode, join
@@ -112,12 +111,9 @@ def tile(
         NotFound: there is no such tile, or nothing lies there.
     """
     name, zoom, row, column = place
-    inside = [one for one in layers if _inside(matrix.limits(name, one.bbox), zoom, row, column)]
+    inside = [one for one in layers if matrix.has(matrix.limits(name, one.bbox), zoom, row, column)]
     if not inside:
-        raise NotFound(
-            f"{name} has nothing to show in tile {zoom}/{row}/{column}",
-            remedy="the tile set's tileMatrixSetLimits tell which tiles there are",
-        )
+        raise matrix.no_tile(name, str(zoom), row, column)
     where = matrix.place(*place)
     plain = selection.everything
     made = []
@@ -126,10 +122,3 @@ def tile(
         shape = (one.key, names) if plain else None
         made.append(encode(seen.conn, Layer(one.items, names, selection, shape), where))
     return join(made)
-
-
-def _inside(limits: Sequence[tuple[int, int, int, int]], zoom: int, row: int, column: int) -> bool:
-    if not limits:
-        return False
-    top, bottom, left, right = limits[zoom]
-    return top <= row <= bottom and left <= column <= right

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -147,6 +147,22 @@ def limits(identifier: str, bbox: Box) -> tuple[tuple[int, int, int, int], ...]:
             return ()
         found.append((*_clamped(rows, matrix.matrixHeight), *_clamped(columns, matrix.matrixWidth)))
     return tuple(found)
+
+
+def has(limits: Sequence[tuple[int, int, int, int]], zoom: int, row: int, column: int) -> bool:
+    """Whether a tile is among those that :func:`limits` found."""
+    if not limits:
+        return False
+    top, bottom, left, right = limits[zoom]
+    return top <= row <= bottom and left <= column <= right
+
+
+def no_tile(identifier: str, matrix: str, row: int, column: int) -> NotFound:
+    """Return the error for a tile that is not there."""
+    return NotFound(
+        f"{identifier} has nothing to show in tile {matrix}/{row}/{column}",
+        remedy="the tile set's tileMatrixSetLimits tell which tiles there are",
+    )
 
 
 def _clamped(pair: list[int], count: int) -> tuple[int, int]:

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import morecantile
 
-from ldt.api import links
+from ldt.api import documents, links, openapi
 from ldt.api.tiles import matrix
+from ldt.api.tiles.request import FORMS, TILEJSON
 from ldt.store.items import Items
 from ldt.store.tiles import MOST, Box, simple
 
@@ -20,6 +21,10 @@ RELATIONS: Mapping[str, str] = {
     "map": "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map",
 }
 THINNED = f"A layer has at most {MOST:,} features in a tile; beyond, the largest, and the header LDT-Thinned says so."
+
+#: What routes of tile sets send.
+SAYS = openapi.says(documents.TileSet, *FORMS)
+SAYS[200]["content"] |= openapi.says(documents.TileJSON, TILEJSON)[200]["content"]
 
 Kind = Literal["vector", "map"]
 

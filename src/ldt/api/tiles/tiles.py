@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy import ColumnElement
 
 from ldt.api import documents, html, links, openapi
 from ldt.api.collections.request import CollectionId
 from ldt.api.context import Reading, reading
+from ldt.api.filters import Filter, FilterCrs, FilterLang, read_filter
 from ldt.api.negotiate import JSON, negotiate
 from ldt.api.parameters import At, Datetime, F, Twin, only_known, parse_datetime
 from ldt.api.respond import Page, answer, etag, headers, unchanged
@@ -46,8 +48,6 @@ _CLASSES = (
     "collections-selection",
 )
 
-_SAYS_SET = openapi.says(documents.TileSet, *FORMS)
-_SAYS_SET[200]["content"] |= openapi.says(documents.TileJSON, TILEJSON)[200]["content"]
 _SENDS = {**openapi.sends("A vector tile", MVT), 204: {"description": "Nothing lies in this tile."}}
 
 router = APIRouter(dependencies=[Depends(only_known)], tags=["tiles"])
@@ -130,7 +130,7 @@ def matrix_set(request: Request, twin: Twin, matrix_set_id: MatrixSetId, f: F = 
 # Tile sets ----------------------------------------------------------------------------------------------------
 
 #: Parameters of a tile set that its tiles have too.
-_PASSED = ("collections", "properties", "datetime")
+_PASSED = ("collections", "properties", "datetime", "filter", "filter-lang", "filter-crs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ def tilesets(
 @router.get(
     "/twins/{twin}/tiles/{tileMatrixSetId}",
     operation_id=".dataset.vector.getTileSet",
-    responses=_SAYS_SET,
+    responses=metadata.SAYS,
 )
 def tileset(
     request: Request,
@@ -264,7 +264,7 @@ def collection_tilesets(
 @router.get(
     "/twins/{twin}/collections/{collectionId}/tiles/{tileMatrixSetId}",
     operation_id=".collection.vector.getTileSet",
-    responses=_SAYS_SET,
+    responses=metadata.SAYS,
 )
 def collection_tileset(
     request: Request,
@@ -284,20 +284,23 @@ def collection_tileset(
 # Tiles --------------------------------------------------------------------------------------------------------
 
 
+def _selection(within: str | None, condition: ColumnElement[bool] | None = None) -> Selection:
+    when = parse_datetime(within)
+    return Selection(start=when.start if when else None, end=when.end if when else None, where=condition)
+
+
 def _tile(
     request: Request,
     seen: Reading,
     of: _Of,
     place: tuple[str, str, int, int],
+    selection: Selection,
     properties: str | None,
-    within: str | None,
     f: str | None,
 ) -> Response:
     chosen = negotiate(request, f, (MVT,))
     name, one, row, column = place
     number = matrix.zoom(matrix.find(name), one)
-    when = parse_datetime(within)
-    selection = Selection(start=when.start, end=when.end) if when else Selection()
     names = chosen_properties(properties, [s.items for s in of.shown])
     tag = etag(request, seen.snapshot, chosen)
     if same := unchanged(request, tag):
@@ -332,7 +335,8 @@ def tile(
     """A vector tile of a twin, with a layer for each collection; 204 where there is nothing in it."""
     with reading(request, twin, at) as seen:
         of = _of_twin(request, seen, collections)
-        return _tile(request, seen, of, (matrix_set_id, tile_matrix, row, column), properties, within, f)
+        selection = _selection(within)
+        return _tile(request, seen, of, (matrix_set_id, tile_matrix, row, column), selection, properties, f)
 
 
 @router.get(
@@ -350,10 +354,14 @@ def collection_tile(
     column: Column,
     properties: Properties = None,
     within: Datetime = None,
+    condition: Filter = None,
+    lang: FilterLang = None,
+    filter_crs: FilterCrs = None,
     at: At = None,
     f: F = None,
 ) -> Response:
     """A vector tile of a collection, in one layer of its name; 204 where there is nothing in it."""
     with reading(request, twin, at) as seen:
         of = _of_collection(request, seen, collection_id)
-        return _tile(request, seen, of, (matrix_set_id, tile_matrix, row, column), properties, within, f)
+        selection = _selection(within, read_filter(condition, lang, filter_crs, of.shown[0].items.properties))
+        return _tile(request, seen, of, (matrix_set_id, tile_matrix, row, column), selection, properties, f)
