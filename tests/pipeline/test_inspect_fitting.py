@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import geopandas
 import pytest
 import shapely
 
+from ldt.harmonise.recipe import load_recipe
+from ldt.pipeline.ingest import ingest, make_twin
 from ldt.pipeline.inspect import inspect
 
 
@@ -64,3 +67,25 @@ def test_tables_beside_layers_with_geometry_are_named(tmp_path: Path) -> None:
         "tables without geometry, with their records: HABITATS (2); to read one, set the option `layer`"
     ]
     assert [layer["name"] for layer in found["layers"]] == ["NaturaSite_polygon"]
+
+
+def test_an_entity_alone_is_one_record_with_its_place(tmp_path: Path, database_url: str) -> None:
+    path = tmp_path / "flow.json"
+    location = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [25.3, 54.7]}}
+    entity = {
+        "id": "urn:ngsi-ld:TrafficFlowObserved:1",
+        "type": "TrafficFlowObserved",
+        "location": location,
+        "intensity": {"type": "Property", "value": 5},
+    }
+    path.write_text(json.dumps(entity), encoding="utf-8")
+    [layer] = inspect(path)["layers"]
+    assert (layer["count"], layer["extent"], layer["recipes"][-1]) == (
+        1,
+        [25.3, 54.7, 25.3, 54.7],
+        "generic/records",
+    )
+    make_twin(database_url, "scratch")
+    done = ingest(database_url, "scratch", load_recipe("generic/records"), [path])
+    assert (done.tally.read, done.tally.accepted) == (1, 1)
+    assert shapely.from_wkb(done.changes.extent).covers(shapely.Point(25.3, 54.7))

@@ -122,7 +122,7 @@ RECORDS = {
     "luftdaten": ([{"id": 1, "location": {"latitude": "51.5", "longitude": "7.25", "altitude": "80"}}], {"x": "location.longitude", "y": "location.latitude", "crs": "EPSG:4326"}),
     # SensorThings Things with $expand=Locations
     "things": ({"value": [{"@iot.id": 1, "Locations": [{"location": {"type": "Point", "coordinates": [7.25, 51.5]}}]}]}, {"geometry": "Locations.0.location"}),
-    "ngsi-ld": ([{"id": "urn:ngsi-ld:A:1", "type": "A", "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [7.25, 51.5]}}}], {"geometry": "location.value"}),
+    "ngsi-ld": ([{"id": "urn:ngsi-ld:A:1", "type": "A", "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [7.25, 51.5]}}}], {"model": "ngsi-ld", "geometry": "location"}),
     # Opendatasoft v1: latitude first
     "ods": ({"records": [{"fields": {"geo_point_2d": [51.5, 7.25]}}]}, None),
     "ods-2": ({"results": [{"n": 1, "geo_point_2d": {"lon": 7.25, "lat": 51.5}}, {"n": 2, "geo_point_2d": None}]}, {"x": "geo_point_2d.lon", "y": "geo_point_2d.lat", "crs": "EPSG:4326"}),

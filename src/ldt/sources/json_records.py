@@ -176,11 +176,16 @@ def _list_within(document: Any) -> Any:
     return document
 
 
-def judge_place(path: Path, options: dict[str, Any]) -> dict[str, str]:
-    """Return the options that make the places of a document's records, which options so far tell how to find."""
-    chosen = check_options(JsonOptions, options, "json")
-    value = _value(load(path), chosen, path)
-    return place_of(value) if isinstance(value, list) else {}
+def judge_records(path: Path, options: dict[str, Any]) -> dict[str, str]:
+    """Return options beyond those so far: of the form that the document has, and of the places of its records.
+
+    An entity of a context broker is one record, also where it stands alone, and not one for each of its attributes.
+    """
+    document = load(path)
+    model = None if {"path", "records"} & options.keys() else _form(document)[1].model
+    form = {"model": str(model)} if model else {}
+    value = _value(document, check_options(JsonOptions, {**form, **options}, "json"), path)
+    return {**form, **(place_of(value) if isinstance(value, list) else {})}
 
 
 def _value(document: Any, options: JsonOptions, path: Path) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from ldt.errors import LdtError
 from ldt.sources.dialect import judge_dialect
 from ldt.sources.geotext import is_geometry
-from ldt.sources.json_records import judge_place
+from ldt.sources.json_records import judge_records
 from ldt.sources.source import Batch
 from ldt.sources.table import TableReader
 from ldt.sources.workbook import Workbook, is_workbook
@@ -41,7 +41,7 @@ def judged_options(
         options = {**_table(path, layer, given), **given}
         return {**options, **_geometry(path, options)}
     if reader == "json" and not {"geometry", "x", "model"} & given.keys():
-        return {**given, **judge_place(path, given)}
+        return {**given, **judge_records(path, given)}
     return given
 
 
