@@ -69,6 +69,15 @@ GEOMETRIES: dict[str, Callable[[int], str]] = {
     "line": lambda i: (
         f'<gml:LineString srsName="{URN}"><gml:posList>{i} 0 1 1 2 {i} 7 8</gml:posList></gml:LineString>'
     ),
+    "line, perhaps with heights": lambda i: (
+        f'<gml:LineString srsName="{URN}"><gml:posList>40000{i} 5600000 50 40001{i} 5600010 51</gml:posList></gml:LineString>'
+    ),
+    "heights by the CRS": lambda i: (
+        f'<gml:LineString srsName="urn:ogc:def:crs:EPSG::4979"><gml:posList>{i} 0 5 1 1 5 2 2 5 4 4 5</gml:posList></gml:LineString>'
+    ),
+    "heights by the count": lambda i: polygon(
+        ring(f"{i} {i} {i} {i + 1} {i} 7 {i + 1} {i + 2} 7 {i} {i} {i}", count=' count="4"')
+    ),
     "curve": lambda i: curve(f"{i} 0 1 1 2 {i} 7 8"),
     "curve of two": lambda i: curve(f"{i} 0 1 1", f"1 1 2 {i}"),
     "polygon": lambda i: polygon(ring(square(i))),
@@ -170,7 +179,7 @@ def test_members_that_are_alike_are_not_filled_one_by_one(
 ) -> None:
     """Else all of this would be right, and for nothing."""
     members = [member(i, polygon(ring(square(i)))) for i in range(300)]
-    members[5] = member(5, ODD["not closed"])
+    members[5], members[9] = member(5, ODD["not closed"]), member(9, ODD["no number"])
     filled: list[str] = []
     fill = Shape.fill
 
@@ -180,16 +189,28 @@ def test_members_that_are_alike_are_not_filled_one_by_one(
 
     monkeypatch.setattr(Shape, "fill", noted)
     (batch,) = Reading(write(tmp_path / "a.gml", members), WANTED).batches()
-    assert filled == ["t5"]
+    assert filled == ["t5", "t9"]
     assert batch.records.column("_malformed").to_pylist()[4:7] == [
         None,
         "geometry: a ring that is not closed",
         None,
     ]
     made = shapely.from_wkb(batch.records.column("geometry").to_numpy(zero_copy_only=False))
-    want = np.array([None if i == 5 else shapely.box(i, 0, i + 1, 1) for i in range(300)])
+    want = np.array([None if i in {5, 9} else shapely.box(i, 0, i + 1, 1) for i in range(300)])
     assert shapely.equals(made[want != None], want[want != None]).all()  # noqa: E711 - of an array
     assert made[5] is None
+
+
+def test_an_empty_identifier_is_none(tmp_path: Path) -> None:
+    members = [member(i, point(f"{i} 1")).replace("<e:Thing ", f'<e:Thing fid="f{i}" ') for i in range(20)]
+    members += [member(i, point(f"{i} 1")) for i in range(20)]
+    for place in (3, 8, 30, 33):
+        members[place] = members[place].replace(f'gml:id="t{place % 20}"', 'gml:id=""')
+    path = write(tmp_path / "a.gml", members)
+    assert both(path, WANTED) == (40, 0)
+    (batch,) = Reading(path, WANTED).batches()
+    identifiers = batch.records.column("gml_id").to_pylist()
+    assert [identifiers[i] for i in (2, 3, 29, 30)] == ["t2", "f3", "t9", None]
 
 
 def test_well_known_binary_is_that_of_shapely() -> None:
