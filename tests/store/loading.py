@@ -107,21 +107,21 @@ def load_features(
             recipe={},
         )
         with exclusive(conn, dataset_id):
-            load = _begin(conn, twin_id, dataset_id)
+            load = begin(conn, twin_id, dataset_id)
             load.rows = FeatureRows(conn, twin_id, dataset_id, load.version, feature_type)
             origin = source(objects)
             load.rows.add(feature_batch(objects, geometry), load.source(origin), ())
             load.tally = Tally(read=len(objects), accepted=len(objects))
-            return commit(load, _key(origin), "test")
+            return commit(load, key(origin), "test")
 
 
-def _begin(conn: psycopg.Connection[Any], twin_id: int, dataset_id: int) -> Load:
+def begin(conn: psycopg.Connection[Any], twin_id: int, dataset_id: int) -> Load:
     row = conn.execute("SELECT current_version FROM ldt.dataset WHERE id = %s", (dataset_id,)).fetchone()
     assert row is not None
     return Load(conn, twin_id, dataset_id, row[0] + 1, rows=None)  # type: ignore[arg-type]
 
 
-def _key(origin: SourceObject) -> VersionKey:
+def key(origin: SourceObject) -> VersionKey:
     return VersionKey((origin,), "recipe", "1", "everything")
 
 
@@ -171,12 +171,12 @@ def load_observations(
             recipe={},
         )
         with exclusive(conn, dataset_id):
-            load = _begin(conn, twin_id, dataset_id)
+            load = begin(conn, twin_id, dataset_id)
             load.rows = ObservationRows(conn, url, twin_id, dataset_id, load.version, update)
             origin = source(values)
             load.rows.add(observation_batch(values), load.source(origin), streams)
             load.tally = Tally(read=len(values), accepted=len(values))
-            return commit(load, _key(origin), "test")
+            return commit(load, key(origin), "test")
 
 
 def read_items(
@@ -212,10 +212,10 @@ def load_coverages(
             recipe={},
         )
         with exclusive(conn, dataset):
-            made = _begin(conn, twin_id, dataset)
+            made = begin(conn, twin_id, dataset)
             made.rows = rows = CoverageRows(conn, twin_id, dataset, made.version)
             origin = source([name, *(c.code for c in new)])
             for one in new:
                 rows.add(one, made.source(origin))
             made.tally = Tally(read=len(new), accepted=len(new))
-            return commit(made, _key(origin), "test")
+            return commit(made, key(origin), "test")

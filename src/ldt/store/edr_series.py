@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,12 @@ from geoalchemy2 import Geography
 from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
+    Integer,
     Select,
     Text,
     and_,
+    bindparam,
     case,
     cast,
     func,
@@ -24,7 +28,6 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, distinct_on
 
@@ -32,7 +35,7 @@ from ldt.errors import TooLarge
 from ldt.model.snapshot import DatasetVersion, Snapshot
 from ldt.store import tables as t
 from ldt.store import visible
-from ldt.store.connect import fetch_all
+from ldt.store.connect import compiled, fetch_all
 from ldt.store.items import Items, Part, Property
 from ldt.store.observations import FACILITIES
 from ldt.timerange import parse_duration
@@ -41,6 +44,7 @@ from ldt.timerange import parse_duration
 _EPOCH = np.datetime64("2000-01-01T00:00:00", "us")
 #: Smallest code of `observation-validity` that says that a value may be used.
 VALID = 1
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +93,25 @@ class Station:
 
 def measured(conn: psycopg.Connection[Any], snapshot: Snapshot, dataset: DatasetVersion) -> list[Measured]:
     """Return what a data set measures, by code of the property, averaging and unit."""
+    return [Measured(**row) for row in fetch_all(conn, *_measured(snapshot.twin_id, dataset))]
+
+
+# Statements are compiled once for each shape: that takes longer than running them.
+
+
+@lru_cache(maxsize=256)
+def _measured(twin_id: int, dataset: DatasetVersion) -> tuple[str, dict[str, Any]]:
     d = t.datastream.c
-    statement = (
-        _seen(snapshot, dataset)
-        .with_only_columns(d.observed_property, d.averaging, d.unit)
-        .distinct()
-        .order_by(d.observed_property, d.averaging, d.unit)
-    )
-    return [Measured(**row) for row in fetch_all(conn, statement)]
+    what = (d.observed_property, d.averaging, d.unit)
+    return compiled(_seen(twin_id, dataset).with_only_columns(*what).distinct().order_by(*what))
 
 
-def _seen(snapshot: Snapshot, dataset: DatasetVersion) -> Select[Any]:
+def _seen(twin_id: int, dataset: DatasetVersion) -> Select[Any]:
     d, s = t.datastream.c, t.datastream_state.c
     return (
         select(d.id)
         .join_from(t.datastream, t.datastream_state, s.datastream_id == d.id)
-        .where(visible.rows(t.datastream_state, snapshot.twin_id, dataset))
+        .where(visible.rows(t.datastream_state, twin_id, dataset))
     )
 
 
@@ -122,9 +129,14 @@ def _identifier(code: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def _stations(snapshot: Snapshot, dataset: DatasetVersion) -> Any:
     """Return the stations of a data set as a subquery: `code`, `identifier`, `name`, `geom`, `parameters`, `time_first`, `time_last`."""
+    return _placed(snapshot.twin_id, dataset, tuple(snapshot.of_type(FACILITIES)))
+
+
+@lru_cache(maxsize=256)
+def _placed(twin_id: int, dataset: DatasetVersion, facilities: tuple[DatasetVersion, ...]) -> Any:
     d, s, f = t.datastream.c, t.datastream_state.c, t.feature.c
     things = (
-        _seen(snapshot, dataset)
+        _seen(twin_id, dataset)
         .with_only_columns(
             d.thing.label("code"),
             func.jsonb_agg(d.observed_property.distinct(), type_=JSONB).label("parameters"),
@@ -136,7 +148,6 @@ def _stations(snapshot: Snapshot, dataset: DatasetVersion) -> Any:
     )
     columns = [things.c.code, _identifier(things.c.code).label("identifier")]
     rest = [things.c.parameters, things.c.time_first, things.c.time_last]
-    facilities = snapshot.of_type(FACILITIES)
     if not facilities:
         nowhere = func.ST_GeomFromText(cast(null(), Text)).label("geom")
         return select(*columns, null().cast(Text).label("name"), nowhere, *rest).subquery("station")
@@ -149,7 +160,7 @@ def _stations(snapshot: Snapshot, dataset: DatasetVersion) -> Any:
             func.ST_PointOnSurface(f.geom).label("geom"),
         )
         .ext(distinct_on(code))
-        .where(visible.features(snapshot, facilities))
+        .where(or_(*(visible.rows(t.feature, twin_id, f) for f in facilities)))
         .order_by(code, f.dataset_id)
         .subquery("place")
     )
@@ -214,8 +225,16 @@ def by_code(
     conn: psycopg.Connection[Any], snapshot: Snapshot, dataset: DatasetVersion, thing: str
 ) -> list[Station]:
     """Return the station of a code; none if the snapshot sees no series of it."""
-    s = _stations(snapshot, dataset).c
-    return _found(conn, _shown(s).where(s.code == thing))
+    text, bound = _by_code(snapshot.twin_id, dataset, tuple(snapshot.of_type(FACILITIES)))
+    return [_station(row) for row in fetch_all(conn, text, {**bound, "thing": thing})]
+
+
+@lru_cache(maxsize=256)
+def _by_code(
+    twin_id: int, dataset: DatasetVersion, facilities: tuple[DatasetVersion, ...]
+) -> tuple[str, dict[str, Any]]:
+    s = _placed(twin_id, dataset, facilities).c
+    return compiled(_shown(s).where(s.code == bindparam("thing", type_=Text)))
 
 
 def listed(
@@ -275,7 +294,7 @@ def within(
     """
     s = _stations(snapshot, dataset).c
     inside = func.ST_Intersects(s.geom, func.ST_GeomFromWKB(area, 4326))
-    return _found(conn, _shown(s).where(inside).order_by(s.code).limit(limit))
+    return [_station(row) for row in fetch_all(conn, _shown(s).where(inside).order_by(s.code).limit(limit))]
 
 
 def around(
@@ -311,10 +330,6 @@ def _shown(s: Any) -> Select[Any]:
     return select(s.code, s.identifier, s.name, func.ST_X(s.geom).label("x"), func.ST_Y(s.geom).label("y"))
 
 
-def _found(conn: psycopg.Connection[Any], statement: Select[Any]) -> list[Station]:
-    return [_station(row) for row in fetch_all(conn, statement)]
-
-
 def _station(row: dict[str, Any]) -> Station:
     return Station(row["code"], row["identifier"], row["name"], row["x"], row["y"])
 
@@ -342,36 +357,42 @@ def series(
     Raises:
         TooLarge: there are more.
     """
-    d = t.datastream.c
-    chosen = _seen(snapshot, dataset).where(
-        d.thing.in_(things),
-        tuple_(d.observed_property, d.averaging, d.unit).in_(
-            [(m.observed_property, m.averaging, m.unit) for m in wanted]
-        ),
-    )
-    about = {
-        row["id"]: row
-        for row in fetch_all(
-            conn,
-            chosen.with_only_columns(d.id, d.thing, d.observed_property, d.averaging, d.unit).order_by(
-                d.thing, d.observed_property, d.averaging, d.unit, d.id
-            ),
-        )
-    }
+    text, bound = _streams(snapshot.twin_id, dataset)
+    streams = [
+        (row["id"], row["thing"], Measured(row["observed_property"], row["averaging"], row["unit"]))
+        for row in fetch_all(conn, text, {**bound, "things": list(things)})
+    ]
+    about = {identifier: (thing, what) for identifier, thing, what in streams if what in wanted}
     if not about:
         return []
-    statement = _packed(snapshot, dataset, list(about), period, _longest(wanted), limit)
-    rows = {row["id"]: row for row in fetch_all(conn, statement)}
+    start, end = period
+    longest = _longest(wanted)
+    text, bound = _packed(
+        snapshot.twin_id,
+        dataset,
+        start is not None,
+        start is not None and longest is not None,
+        end is not None,
+    )
+    asked = {
+        "ids": list(about),
+        "start": start,
+        "end": end,
+        # So far back in the calendar, nothing was measured.
+        "earliest": None if start is None or longest is None else max(start, _FIRST + longest) - longest,
+        # One more than allowed, so that too many are noticed and not read.
+        "most": limit + 1,
+    }
+    rows = {row["id"]: row for row in fetch_all(conn, text, {**bound, **asked})}
     if sum(row["count"] for row in rows.values()) > limit:
         raise TooLarge(
             f"more than {limit:,} values are asked for at once",
             remedy="ask for fewer stations or parameters, or a shorter datetime",
         )
     found = []
-    for identifier, one in about.items():
+    for identifier, (thing, what) in about.items():
         if identifier in rows:
-            what = Measured(one["observed_property"], one["averaging"], one["unit"])
-            found.append(_unpacked(one["thing"], what, rows[identifier]))
+            found.append(_unpacked(thing, what, rows[identifier]))
     return found
 
 
@@ -383,44 +404,52 @@ def _longest(wanted: Sequence[Measured]) -> timedelta | None:
     return max(timedelta(days=31 * s.months + s.days + 1, microseconds=s.microseconds) for s in spans)
 
 
+@lru_cache(maxsize=256)
+def _streams(twin_id: int, dataset: DatasetVersion) -> tuple[str, dict[str, Any]]:
+    d = t.datastream.c
+    things = d.thing == func.any(bindparam("things", type_=ARRAY(Text)))
+    statement = _seen(twin_id, dataset).with_only_columns(
+        d.id, d.thing, d.observed_property, d.averaging, d.unit
+    )
+    return compiled(statement.where(things).order_by(d.thing, d.observed_property, d.averaging, d.unit, d.id))
+
+
+@lru_cache(maxsize=256)
 def _packed(
-    snapshot: Snapshot,
-    dataset: DatasetVersion,
-    identifiers: list[int],
-    period: tuple[datetime | None, datetime | None],
-    longest: timedelta | None,
-    limit: int,
-) -> Select[Any]:
+    twin_id: int, dataset: DatasetVersion, begins: bool, bounded: bool, ends: bool
+) -> tuple[str, dict[str, Any]]:
     """Return the statement of the values of some datastreams, a row for each: the columns as PostgreSQL's own bytes.
 
     Numbers that become Python objects one by one take ten times as long, and as much memory.
     """
-    o = visible.observations(snapshot, [dataset]).c
-    start, end = period
+    o = visible.observations_of(twin_id, [dataset]).c
+    instant = DateTime(timezone=True)
     some = select(o.datastream_id, o.time, o.time_end, o.value).where(
-        o.datastream_id.in_(identifiers), o.validity >= VALID
+        o.datastream_id == func.any(bindparam("ids", type_=ARRAY(Integer))), o.validity >= VALID
     )
-    if start is not None:
+    if begins:
+        start = bindparam("start", type_=instant)
         some = some.where(or_(o.time_end > start, and_(o.time == o.time_end, o.time >= start)))
-        if longest is not None:
-            # Says nothing new, but the key is by `time`: without it everything before would be read.
-            some = some.where(o.time >= start - longest)
-    if end is not None:
-        some = some.where(o.time <= end)
-    # One more than allowed, so that too many are noticed and not read.
-    s = some.limit(limit + 1).subquery("some").c
+    if bounded:
+        # Says nothing new, but the key is by `time`: without it everything before would be read.
+        some = some.where(o.time >= bindparam("earliest", type_=instant))
+    if ends:
+        some = some.where(o.time <= bindparam("end", type_=instant))
+    s = some.limit(bindparam("most", type_=Integer)).subquery("some").c
     none = literal(b"", BYTEA)
 
     def joined(sent: ColumnElement[Any], name: str) -> ColumnElement[Any]:
         return func.string_agg(sent, none).label(name)
 
-    return select(
-        s.datastream_id.label("id"),
-        func.count().label("count"),
-        joined(func.timestamptz_send(s.time), "starts"),
-        joined(func.timestamptz_send(s.time_end), "ends"),
-        joined(func.float8send(s.value), "values"),
-    ).group_by(s.datastream_id)
+    return compiled(
+        select(
+            s.datastream_id.label("id"),
+            func.count().label("count"),
+            joined(func.timestamptz_send(s.time), "starts"),
+            joined(func.timestamptz_send(s.time_end), "ends"),
+            joined(func.float8send(s.value), "values"),
+        ).group_by(s.datastream_id)
+    )
 
 
 def _unpacked(thing: str, what: Measured, row: dict[str, Any]) -> Series:

@@ -57,20 +57,23 @@ def observations(snapshot: Snapshot, datasets: Sequence[DatasetVersion]) -> From
 
     The current version is read from `observation` alone; a past one adds what was overwritten or removed since.
     """
+    return observations_of(snapshot.twin_id, datasets)
+
+
+def observations_of(twin_id: int, datasets: Sequence[DatasetVersion]) -> FromClause:
+    """Return the observations of data sets as a snapshot sees them, as :func:`observations` does: for statements that are kept."""
     o, h = t.observation, t.observation_history
     names = [c.name for c in o.c]
     parts = []
     for d in datasets:
-        now = select(*(o.c[n] for n in names)).where(
-            o.c.twin_id == snapshot.twin_id, o.c.dataset_id == d.dataset_id
-        )
+        now = select(*(o.c[n] for n in names)).where(o.c.twin_id == twin_id, o.c.dataset_id == d.dataset_id)
         if d.current:
             parts.append(now)
             continue
         parts.append(now.where(o.c.version <= d.version))
         parts.append(
             select(*(h.c[n] for n in names)).where(
-                h.c.twin_id == snapshot.twin_id,
+                h.c.twin_id == twin_id,
                 h.c.dataset_id == d.dataset_id,
                 h.c.version <= d.version,
                 h.c.until > d.version,

@@ -19,9 +19,8 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
-from rasterio.warp import calculate_default_transform
 
-from ldt.api.coverages.cells import cut
+from ldt.api.coverages.cells import carried, cut
 from ldt.api.edr.piece import Found, Parameter, Piece, Times, label, no_times
 from ldt.api.edr.request import MAX_PLACES, MAX_VALUES, Asked
 from ldt.errors import TooLarge
@@ -374,7 +373,10 @@ def _axes(
         x = np.linspace(west, east, resolution[0])
     if resolution[1]:
         y = np.linspace(north, south, resolution[1])
-    return (x, y, every) if x.size and y.size else None
+    if not (x.size and y.size):
+        return None
+    # What is told of a place is what lies there: it is looked for where it is said to be.
+    return np.round(x, crs.digits), np.round(y, crs.digits), every
 
 
 @lru_cache(maxsize=64)
@@ -385,5 +387,8 @@ def _regular(grid: Grid, crs: str) -> Grid:
         return grid
     a, _, c, _, e, f = grid.transform
     bounds = (c, f + e * grid.height, c + a * grid.width, f)
-    place, width, height = calculate_default_transform(grid.crs, crs, grid.width, grid.height, *bounds)
-    return Grid(crs, width, height, tuple(place)[:6])
+    west, south, east, north = carried(bounds, grid.crs, crs)
+    # Square cells, as many along the diagonal as before: so GDAL's warp chooses them too.
+    size = math.hypot(east - west, north - south) / math.hypot(grid.width, grid.height)
+    width, height = math.ceil((east - west) / size), math.ceil((north - south) / size)
+    return Grid(crs, width, height, (size, 0.0, west, 0.0, -size, north))
