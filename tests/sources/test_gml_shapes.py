@@ -205,7 +205,7 @@ def test_workers_leave_damage_to_be_explained(tmp_path: Path) -> None:
     assert sum(kept) == 1_200
     # A file that is cut off in its middle, behind a whole member.
     cut = tmp_path / "cut.gml"
-    cut.write_text(HEAD.format(encoding="utf-8") + "\n".join(members[:1_000]))
+    cut.write_text(HEAD.format(encoding="utf-8") + "\n".join(members[:1_000]) + "\n<gml:feat")
     with pytest.raises(SourceError, match=r"cut\.gml: not well-formed XML"):
         list(ahead(cut, Wanted(PATHS), 2, large=0, part=100_000))
     # Whoever stops early is not kept waiting.
