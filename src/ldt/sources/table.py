@@ -149,7 +149,9 @@ def _told(dialect: Dialect) -> str:
     if judged is None or judged.language is None:
         return text
     doubt = f"; that is not certain: {judged.doubt}" if judged.doubt else ""
-    return f"{text} (judged by the letters, which are those of {judged.language}{doubt})"
+    # In the west one code page serves all languages: which it is does not matter there.
+    west = dialect.encoding in {"latin-1", "windows-1252"}
+    return f"{text} (judged by its letters{'' if west else f', as in {judged.language}'}{doubt})"
 
 
 def _opened(path: Path, options: TableOptions) -> tuple[list[str], Iterator[pa.RecordBatch]]:
