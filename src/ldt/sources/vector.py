@@ -79,7 +79,8 @@ class VectorReader:
             warnings.simplefilter("always")
             layers = [_describe_layer(path, name) for name, _ in _data_layers(path)]
             form = str(pyogrio.read_info(path, layer=layers[0].name)["driver"])
-        problems = sorted({f"GDAL: {_one_line(w.message)}" for w in said}) + _tables_beside(path, layers)
+            beside = _tables_beside(path, layers)
+        problems = sorted({f"GDAL: {_one_line(w.message)}" for w in said}) + beside
         if encoding := unstated_encoding(path):
             problems.append(
                 f"the shapefile does not say how its texts are written, and they are not UTF-8: read as {encoding}; where letters are wrong, set the option `encoding`"
