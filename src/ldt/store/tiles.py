@@ -160,8 +160,13 @@ def _numbers(place: Place) -> Mapping[str, float]:
     }
 
 
+def reach() -> ColumnElement[Any]:
+    """Return the expression of what a tile with its margin may show, in EPSG:4326; the tile itself is given when it is read."""
+    return _envelope("reach", 4326)
+
+
 def _envelope(prefix: str, srid: int) -> ColumnElement[Any]:
-    corners = (bindparam(f"{prefix}_{n}", type_=Double) for n in _CORNERS)
+    corners = (bindparam(f"{prefix}_{n}", None, Double) for n in _CORNERS)
     return func.ST_MakeEnvelope(*(cast(c, Double) for c in corners), literal_column(str(srid)))
 
 
@@ -197,7 +202,7 @@ def _part(
         part.identifier.label("id"),
         *_attributes(layer, part),
     ]
-    where = and_(part.where, matches(part, layer.selection), geometry.op("&&")(_envelope("reach", 4326)))
+    where = and_(part.where, matches(part, layer.selection), geometry.op("&&")(reach()))
     found = select(*columns).select_from(part.table).where(where)
     if not crowded:
         return found
@@ -205,7 +210,7 @@ def _part(
         func.ST_XMax(geometry) - func.ST_XMin(geometry),
         func.ST_YMax(geometry) - func.ST_YMin(geometry),
     )
-    least = bindparam("least", type_=Double)
+    least = bindparam("least", None, Double)
     drawn = or_(wide > least, high > least, func.ST_Dimension(geometry) == 0)
     size = (wide * high).label(_SIZE)
     return found.add_columns(size).where(drawn).order_by(size.desc(), number).limit(MOST)

@@ -130,6 +130,7 @@ def test_a_tile_can_be_narrowed(client: TestClient) -> None:
     tile = f"{QUARTERS}/tiles/WebMercatorQuad/{slippy(7.1, 50, 7)}"
     assert names(client, tile) == everything
     assert names(client, f"{tile}?filter=code='03' OR code='11'") == {"places.q03", "places.q11"}
+    assert names(client, f"{tile}?filter=code IN ('04','05')") == {"places.q04", "places.q05"}
     in_json = '{"op":"=","args":[{"property":"code"},"03"]}'
     assert names(client, f"{tile}?filter-lang=cql2-json&filter={in_json}") == {"places.q03"}
     sites = f"{BASE}/collections/protected-sites/tiles/WebMercatorQuad/{slippy(7.01, 50, 12)}"

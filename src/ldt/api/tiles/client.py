@@ -12,6 +12,8 @@ from ldt.api.collections.client import collection_ids, no_collection
 from ldt.api.context import Reading, service
 from ldt.api.standard import Collection
 from ldt.api.tiles import matrix
+from ldt.errors import UsageError
+from ldt.store import catalogue, value_tiles
 from ldt.store.items import Items
 from ldt.store.pages import Selection
 from ldt.store.tiles import Box, Encoded, Layer, encode, join
@@ -66,22 +68,34 @@ def all_shown(request: Request, seen: Reading, asked: Sequence[str] | None) -> l
 
 
 #: What was made out of a snapshot; another service has another pool.
-_MEMORY: dict[Hashable, Shown | None] = {}
+_MEMORY: dict[Hashable, Shown] = {}
 _MOST = 2048
 
 
-def _known(request: Request, seen: Reading, identifier: str) -> Shown | None:
+def _key(request: Request, seen: Reading, identifier: str) -> tuple[Hashable, ...]:
     s = seen.snapshot
     versions = tuple((d.dataset_id, d.version, d.current) for d in s.datasets.values())
-    key = (service(request).pool, s.twin_id, s.revision, s.current, s.access, versions, identifier)
-    if key not in _MEMORY:
-        if len(_MEMORY) >= _MOST:
-            _MEMORY.clear()
-        _MEMORY[key] = _made_out(request, seen, identifier, key)
-    return _MEMORY[key]
+    return service(request).pool, s.twin_id, s.revision, s.current, s.access, versions, identifier
+
+
+def _keep(key: Hashable, found: Shown) -> Shown:
+    if len(_MEMORY) >= _MOST:
+        _MEMORY.clear()
+    _MEMORY[key] = found
+    return found
+
+
+def _known(request: Request, seen: Reading, identifier: str) -> Shown | None:
+    key = _key(request, seen, identifier)
+    if key in _MEMORY:
+        return _MEMORY[key]
+    found = _made_out(request, seen, identifier, key)
+    return _keep(key, found) if found else None
 
 
 def _made_out(request: Request, seen: Reading, identifier: str, key: Hashable) -> Shown | None:
+    if identifier == value_tiles.COLLECTION:
+        return values_shown(seen, ValuesAsked(), key)
     for kind in service(request).kinds:
         if collection := kind.collection(seen, identifier):
             items = kind.items(seen, identifier)
@@ -89,6 +103,65 @@ def _made_out(request: Request, seen: Reading, identifier: str, key: Hashable) -
                 return None
             return Shown(key, collection, items)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesAsked:
+    """Which indicator values are to be shown.
+
+    Attributes:
+        scheme: of which scheme of spatial units; without one, of that with most units.
+        indicators: which; all without.
+        period: of which period; without one, the newest of each.
+    """
+
+    scheme: str | None = None
+    indicators: tuple[str, ...] | None = None
+    period: str | None = None
+
+
+def chosen_values(request: Request, seen: Reading, asked: ValuesAsked) -> Shown:
+    """Return the values by area that are asked for, to be shown as a collection is.
+
+    Raises:
+        NotFound: the snapshot sees no values of places.
+        UsageError: none of that scheme, of one of these indicators, or of that period.
+    """
+    key = (*_key(request, seen, value_tiles.COLLECTION), asked)
+    found = _MEMORY.get(key) or values_shown(seen, asked, key)
+    if found is None:
+        raise no_collection(seen, value_tiles.COLLECTION)
+    return _keep(key, found)
+
+
+def values_shown(seen: Reading, asked: ValuesAsked, key: Hashable) -> Shown | None:
+    """Return what :func:`chosen_values` returns; None where there are no values of places."""
+    there = value_tiles.there(seen.conn, seen.snapshot)
+    if not there:
+        return None
+    schemes = {one.scheme: one for one in there}
+    of = schemes[_one_of("scheme", asked.scheme, list(schemes))]
+    if asked.period is not None:
+        _one_of("period", asked.period, of.periods)
+    names = [_one_of("indicator", n, of.indicators) for n in asked.indicators or of.indicators]
+    definitions = catalogue.indicator_definitions(seen.conn)
+    schemas = {
+        n: {"type": "number", "title": definitions[n].title["en"], "x-ogc-unit": definitions[n].unit}
+        for n in names
+        if n in definitions
+    }
+    collection = Collection(
+        value_tiles.COLLECTION, "values", {"en": f"Indicator values by {of.scheme}"}, bbox=of.bbox
+    )
+    return Shown(key, collection, value_tiles.items(seen.snapshot, of, schemas, asked.period))
+
+
+def _one_of(what: str, asked: str | None, there: Sequence[str]) -> str:
+    if asked is not None and asked not in there:
+        raise UsageError(
+            f"there are no values of {asked[:80]!r}", where=what, remedy=f"there are: {', '.join(there)}"
+        )
+    return there[0] if asked is None else asked
 
 
 def tile(

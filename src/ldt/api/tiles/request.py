@@ -54,6 +54,23 @@ Properties = Annotated[
     ),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}),
 ]
+Scheme = Annotated[
+    str | None,
+    Query(
+        description="The scheme of spatial units (`district`, `station`, …); without it, that with most units."
+    ),
+    WithJsonSchema({"type": "string"}),
+]
+Indicators = Annotated[
+    str | None,
+    Query(description="Only these indicators."),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+]
+Period = Annotated[
+    str | None,
+    Query(description="The period (`2023`); without it, of each unit and indicator the newest."),
+    WithJsonSchema({"type": "string"}),
+]
 
 
 def listed(text: str | None) -> tuple[str, ...] | None:

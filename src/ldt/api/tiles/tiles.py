@@ -26,10 +26,13 @@ from ldt.api.tiles.request import (
     TILESET_FORMS,
     Collections,
     Column,
+    Indicators,
     Matrix,
     MatrixSetId,
+    Period,
     Properties,
     Row,
+    Scheme,
     chosen_properties,
     listed,
 )
@@ -37,6 +40,7 @@ from ldt.api.twin.twin import trail
 from ldt.errors import NotFound
 from ldt.store.pages import Selection
 from ldt.store.tiles import MOST, Box
+from ldt.store.value_tiles import COLLECTION
 
 _BASE = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"
 _CLASSES = (
@@ -130,7 +134,10 @@ def matrix_set(request: Request, twin: Twin, matrix_set_id: MatrixSetId, f: F = 
 # Tile sets ----------------------------------------------------------------------------------------------------
 
 #: Parameters of a tile set that its tiles have too.
-_PASSED = ("collections", "properties", "datetime", "filter", "filter-lang", "filter-crs")
+_PASSED = (
+    *("collections", "properties", "datetime", "filter", "filter-lang", "filter-crs"),
+    *("scheme", "indicator", "period"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +158,14 @@ def _of_collection(request: Request, seen: Reading, identifier: str) -> _Of:
     found = client.shown(request, seen, identifier)
     title = html.say(found.collection.title, html.languages(request))
     return _Of(("collections", identifier, "tiles"), title, [found])
+
+
+def _of_values(
+    request: Request, seen: Reading, scheme: str | None, indicator: str | None, period: str | None
+) -> _Of:
+    found = client.chosen_values(request, seen, client.ValuesAsked(scheme, listed(indicator), period))
+    title = html.say(found.collection.title, html.languages(request))
+    return _Of(("collections", COLLECTION, "tiles"), title, [found])
 
 
 def _of_twin(request: Request, seen: Reading, asked: str | None) -> _Of:
@@ -248,6 +263,47 @@ def tileset(
 
 
 @router.get(
+    f"/twins/{{twin}}/collections/{COLLECTION}/tiles",
+    operation_id=".values.vector.getTileSetsList",
+    responses=openapi.says(documents.TileSets, *FORMS),
+)
+def values_tilesets(
+    request: Request,
+    twin: Twin,
+    scheme: Scheme = None,
+    indicator: Indicators = None,
+    period: Period = None,
+    at: At = None,
+    f: F = None,
+) -> Response:
+    """The vector tile sets of indicator values by area."""
+    with reading(request, twin, at) as seen:
+        of = _of_values(request, seen, scheme, indicator, period)
+    return _tilesets(request, twin, of, f)
+
+
+@router.get(
+    f"/twins/{{twin}}/collections/{COLLECTION}/tiles/{{tileMatrixSetId}}",
+    operation_id=".values.vector.getTileSet",
+    responses=metadata.SAYS,
+)
+def values_tileset(
+    request: Request,
+    twin: Twin,
+    matrix_set_id: MatrixSetId,
+    scheme: Scheme = None,
+    indicator: Indicators = None,
+    period: Period = None,
+    at: At = None,
+    f: F = None,
+) -> Response:
+    """A vector tile set of indicator values by area: the schema of the layer names the indicators with their units."""
+    with reading(request, twin, at) as seen:
+        of = _of_values(request, seen, scheme, indicator, period)
+    return _tileset(request, twin, of, matrix_set_id, None, f)
+
+
+@router.get(
     "/twins/{twin}/collections/{collectionId}/tiles",
     operation_id=".collection.vector.getTileSetsList",
     responses=openapi.says(documents.TileSets, *FORMS),
@@ -337,6 +393,31 @@ def tile(
         of = _of_twin(request, seen, collections)
         selection = _selection(within)
         return _tile(request, seen, of, (matrix_set_id, tile_matrix, row, column), selection, properties, f)
+
+
+@router.get(
+    f"/twins/{{twin}}/collections/{COLLECTION}/tiles/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}",
+    operation_id=".values.vector.getTile",
+    responses=_SENDS,
+)
+def values_tile(
+    request: Request,
+    twin: Twin,
+    matrix_set_id: MatrixSetId,
+    tile_matrix: Matrix,
+    row: Row,
+    column: Column,
+    scheme: Scheme = None,
+    indicator: Indicators = None,
+    period: Period = None,
+    at: At = None,
+    f: F = None,
+) -> Response:
+    """A vector tile of indicator values: a feature for each area, a property for each indicator; `…_status` says why there is no number."""
+    with reading(request, twin, at) as seen:
+        of = _of_values(request, seen, scheme, indicator, period)
+        place = (matrix_set_id, tile_matrix, row, column)
+        return _tile(request, seen, of, place, Selection(), None, f)
 
 
 @router.get(
