@@ -25,13 +25,11 @@ from sqlalchemy import (
     case,
     cast,
     exists,
-    false,
     func,
     literal,
     not_,
     or_,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -99,7 +97,7 @@ class _Translation:
     def operand(self, part: Any) -> Operand:
         match part:
             case bool():
-                return Operand("boolean", true() if part else false(), literal=part)
+                return Operand("boolean", literal(part, Boolean), literal=part)
             case int() | float():
                 return _number(part)
             case str():

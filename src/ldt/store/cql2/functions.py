@@ -97,10 +97,18 @@ FUNCTIONS: dict[str, Function] = {
             lambda a, b: func.ST_Distance(_geography(a), _geography(b)),
         ),
         Function(
-            "lower", "A text in lower case.", (_text("text"),), "string", lambda t: func.lower(_unicode(t))
+            "lower",
+            "A text in lower case.",
+            (_text("text"),),
+            "string",
+            lambda t: func.lower(_unicode(t)).collate("C"),
         ),
         Function(
-            "upper", "A text in upper case.", (_text("text"),), "string", lambda t: func.upper(_unicode(t))
+            "upper",
+            "A text in upper case.",
+            (_text("text"),),
+            "string",
+            lambda t: func.upper(_unicode(t)).collate("C"),
         ),
         Function(
             "char_length",
@@ -164,6 +172,7 @@ def _unicode(text: Any) -> Any:
     return cast(text, Text).collate("und-x-icu")
 
 
+# Texts leave a function with the collation of all others: two that say different ones cannot be compared.
 def casei(text: Any) -> Any:
     """Return a text so that it is the same for all ways to write it in upper and lower case, after Unicode's full mappings."""
     # Upper case first: so ß meets SS, and the sigma at the end of a word any other.

@@ -67,9 +67,9 @@ class Geometries:
             UsageError: it is none, not valid, or lies outside of its CRS.
             TooLarge: the filter has more than `VERTICES` positions.
         """
-        if document.get("type") not in _TYPES:
+        if not isinstance(document["type"], str) or document["type"] not in _TYPES:
             raise problem(
-                f"{str(document.get('type'))[:40]!r} is no type of geometry",
+                f"{str(document['type'])[:40]!r} is no type of geometry",
                 f"there are: {', '.join(sorted(_TYPES))}",
             )
         try:
