@@ -224,7 +224,7 @@ def test_no_store_read_without_a_snapshot() -> None:
     """Every public function that reads data takes a Snapshot, or Items that were made of one; the ones that read what is no data of a twin are named."""
     import inspect as look
 
-    exempt = {"api_id", "find", "kind_of", "typed"}
+    exempt = {"api_id", "find", "kind_of", "state_of", "typed"}
     for module in (features, observations, pages, records):
         for name, function in vars(module).items():
             if (

@@ -25,14 +25,16 @@ from ldt.api.indicators import indicators
 from ldt.api.map import pages as map_pages
 from ldt.api.negotiate import PARQUET
 from ldt.api.observations import observations
+from ldt.api.remembered import Memory
 from ldt.api.security import Caller, everyone
 from ldt.api.service import service
 from ldt.api.standard import Standard
-from ldt.api.tiles import tiles
+from ldt.api.tiles import maps, tiles
 from ldt.api.twin import twin
 from ldt.api.vocabularies import vocabularies
 from ldt.settings import settings
 from ldt.store.connect import pool
+from ldt.store.statements import Statements
 
 #: What is served unless something else is asked for. Nothing else lists the standards.
 STANDARDS: tuple[Standard, ...] = (
@@ -43,6 +45,7 @@ STANDARDS: tuple[Standard, ...] = (
     cql2.STANDARD,
     edr.STANDARD,
     tiles.STANDARD,
+    maps.STANDARD,
     observations.STANDARD,
     indicators.STANDARD,
     coverages.STANDARD,
@@ -66,7 +69,7 @@ def create_app(
         url: address of the database; without it `LDT_DATABASE_URL`, else the private database, which is started.
         standards: what is mounted; the conformance classes are those of these.
         caller: tells what the caller of a request may see.
-        connections: how many the process opens at most. A request waits five seconds for one, then gets 503.
+        connections: how many the process opens at most, and half as many for statements without a thread. A request waits five seconds for one, then gets 503.
 
     Raises:
         StoreError: no address is given and there is no private database.
@@ -75,7 +78,9 @@ def create_app(
         from ldt.store.cluster import database_url
 
         url = database_url()
-    connection_pool = pool(url, statement_timeout=settings().statement_timeout, size=connections)
+    timeout = settings().statement_timeout
+    connection_pool = pool(url, statement_timeout=timeout, size=connections)
+    statements = Statements(url, statement_timeout=timeout, size=max(connections // 2, 2))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -84,6 +89,7 @@ def create_app(
         try:
             yield
         finally:
+            statements.close()
             await anyio.to_thread.run_sync(connection_pool.close)
 
     app = FastAPI(
@@ -96,7 +102,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.service = Service(connection_pool, caller, tuple(standards))
+    app.state.service = Service(connection_pool, caller, tuple(standards), statements, Memory())
     for standard in standards:
         app.include_router(standard.router)
     errors.install(app)

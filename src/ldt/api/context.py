@@ -17,8 +17,10 @@ from ldt.errors import BadToken, Gone, NotFound, UsageError
 from ldt.model.snapshot import Snapshot
 from ldt.store.connect import translated
 from ldt.store.snapshots import parse_at, resolve
+from ldt.store.statements import Statements
 
 if TYPE_CHECKING:
+    from ldt.api.remembered import Memory
     from ldt.api.standard import Kind, Standard
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -32,11 +34,15 @@ class Service:
         pool: read-only connections.
         caller: tells what the caller of a request may see.
         standards: what is mounted.
+        statements: runs what is answered without a thread.
+        memory: the snapshots that are remembered.
     """
 
     pool: ConnectionPool[Connection]
     caller: Caller
     standards: tuple[Standard, ...]
+    statements: Statements
+    memory: Memory
 
     @property
     def conformance(self) -> tuple[str, ...]:

@@ -27,9 +27,13 @@ def base(request: Request) -> str:
     if settings().service_url:
         return str(settings().service_url)
     host = request.headers.get("host")
-    if host is not None and not _HOST.fullmatch(host):
+    if host is None:
+        return str(request.base_url).rstrip("/")
+    if not _HOST.fullmatch(host):
         raise UsageError("the Host header is not the name of a host", where="Host")
-    return str(request.base_url).rstrip("/")
+    # As `request.base_url`, which is dear: each link needs it.
+    scope = request.scope
+    return f"{scope.get('scheme', 'http')}://{host}{scope.get('root_path', '')}".rstrip("/")
 
 
 def url(request: Request, *parts: str | int, **query: Any) -> str:
@@ -50,7 +54,7 @@ def here(request: Request, **changes: Any) -> str:
     """Return the address of this request with some parameters changed; None takes one away."""
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in changes]
     kept += [(k, v) for k, v in changes.items() if v is not None]
-    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     return base(request) + (quote(path, safe="/:~@") or "/") + _query(kept)
 
 

@@ -41,7 +41,7 @@ def bad_token(why: str) -> BadToken:
 def query_digest(request: Request) -> str:
     """Return a digest of the resource and of the parameters that select what is paged through."""
     chosen = sorted((k, v) for k, v in request.query_params.multi_items() if k not in _FREE)
-    return hashlib.sha256(orjson.dumps([request.url.path.rstrip("/"), chosen])).hexdigest()[:16]
+    return hashlib.sha256(orjson.dumps([request.scope["path"].rstrip("/"), chosen])).hexdigest()[:16]
 
 
 def write_token(request: Request, revision: int, position: tuple[Any, ...]) -> str:

@@ -59,6 +59,7 @@ class Snapshot:
         committed: when that commit was.
         access: the classes that the caller may see.
         datasets: what is visible, by name, in order of `dataset_id`.
+        state: counts, for its twin, what has changed in what snapshots see; while it is the same, so is this snapshot.
     """
 
     twin_id: int
@@ -68,6 +69,7 @@ class Snapshot:
     committed: datetime | None
     access: frozenset[Access] = PUBLIC
     datasets: dict[str, DatasetVersion] = field(default_factory=dict)
+    state: int = 0
 
     @property
     def id(self) -> str:

@@ -31,14 +31,18 @@ def connect(url: str, *, application: str = "ldt") -> psycopg.Connection[tuple[A
         return psycopg.connect(url, autocommit=True, application_name=application, options=_SETTINGS)
 
 
+def serving_options(statement_timeout: float) -> str:
+    """Return the options of a connection that serves: read-only, each transaction in one state, bounded in time (seconds)."""
+    return (
+        f"{_SETTINGS} -c statement_timeout={int(statement_timeout * 1000)}"
+        " -c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
+    )
+
+
 def pool(
     url: str, *, statement_timeout: float, size: int = 8
 ) -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
     """Return a pool for serving: read-only by default, bounded in time. It opens at the first use and heals by itself."""
-    options = (
-        f"{_SETTINGS} -c statement_timeout={int(statement_timeout * 1000)}"
-        " -c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
-    )
     return ConnectionPool(
         url,
         min_size=1,
@@ -47,7 +51,11 @@ def pool(
         timeout=5.0,
         reconnect_timeout=2.0,
         check=ConnectionPool.check_connection,
-        kwargs={"autocommit": True, "application_name": "ldt-api", "options": options},
+        kwargs={
+            "autocommit": True,
+            "application_name": "ldt-api",
+            "options": serving_options(statement_timeout),
+        },
         name="ldt-api",
     )
 
@@ -104,19 +112,27 @@ def _first_line(error: BaseException) -> str:
 
 
 @cache
-def _dialect() -> Dialect:
-    """Return the dialect whose compiled statements psycopg executes."""
+def _dialect(paramstyle: str = "pyformat") -> Dialect:
+    """Return the dialect whose compiled statements psycopg executes, or libpq itself (`numeric_dollar`)."""
     from sqlalchemy.dialects import (
         postgresql,
     )  # most who connect build no statements, and it takes long to load
 
-    return postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+    return postgresql.dialect(paramstyle=paramstyle)  # type: ignore[no-untyped-call]
 
 
 def compiled(statement: ClauseElement) -> tuple[str, dict[str, Any]]:
     """Compile a SQLAlchemy statement once for the driver; returns its text and its bound parameters."""
     result = statement.compile(dialect=_dialect(), compile_kwargs={"render_postcompile": True})
     return str(result), dict(result.params)
+
+
+def numbered(statement: ClauseElement) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    """Compile a SQLAlchemy statement for libpq: its text with `$1`, `$2`, …, the names of these in order, their values by name."""
+    result = statement.compile(
+        dialect=_dialect("numeric_dollar"), compile_kwargs={"render_postcompile": True}
+    )
+    return str(result), tuple(getattr(result, "positiontup", None) or ()), dict(result.params)
 
 
 def execute(

@@ -14,10 +14,15 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     DateTime,
+    Double,
+    Integer,
+    LargeBinary,
     Numeric,
     Select,
+    TableClause,
     Text,
     and_,
+    bindparam,
     cast,
     false,
     func,
@@ -30,12 +35,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from ldt.store.connect import compiled, fetch_all, translated
+from ldt.store.connect import compiled, fetch_all, numbered, translated
 from ldt.store.crs import CRS84, Crs
 from ldt.store.items import Items, Kind, Part, Property
+from ldt.store.statements import Statement
 
-#: A selection is counted where the planner expects no more than this; beyond, its estimate is given, and says so.
-EXACT_COUNT = 10_000
+#: A selection is counted where the planner expects no more than this; beyond, its estimate is given, and says so. Each costs some
+#: microseconds, and every page of a small rectangle pays for it.
+EXACT_COUNT = 1_000
 
 _TYPES: dict[Kind, TypeEngine[Any]] = {
     "string": Text(collation="C"),
@@ -45,6 +52,9 @@ _TYPES: dict[Kind, TypeEngine[Any]] = {
     "date": Date(),
     "timestamp": DateTime(timezone=True),
 }
+
+
+_SIDES = ("west", "south", "east", "north")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,16 @@ class Selection:
     sort: tuple[Sort, ...] = ()
     properties: tuple[str, ...] | None = None
     crs: Crs = field(default=CRS84)
+
+    def values(self) -> dict[str, Any]:
+        """Return what is bound into its statement and may differ between statements of the same shape, by name."""
+        found: dict[str, Any] = {"start": self.start, "end": self.end}
+        for i, area in enumerate(self.areas):
+            if isinstance(area, bytes):
+                found[f"area_{i}"] = area
+            else:
+                found |= zip((f"{side}_{i}" for side in _SIDES), area, strict=True)
+        return found
 
     @property
     def everything(self) -> bool:
@@ -139,6 +159,31 @@ def _rows(conn: psycopg.Connection[Any], statement: Any, keys: int) -> Generator
             yield Position(row[0], row[1], tuple(row[3 : 3 + keys])), row[2]
 
 
+def prompt(
+    items: Items, part: Part, selection: Selection, after: Position | None, state: ColumnElement[Any]
+) -> Statement:
+    """Return the statement of a page of one part, or of all where there is an order, for :mod:`ldt.store.statements`.
+
+    Its rows are (part, key, GeoJSON text, texts of the sort keys …, state); `limit`, `after` and what :meth:`Selection.values` gives
+    can be given anew.
+
+    Args:
+        items: what is read.
+        part: the part that is read; with `selection.sort` all are.
+        selection: what is asked for; its shape is that of the statement.
+        after: where the last page ended.
+        state: expression of the state that the rows are read in.
+    """
+    limit = bindparam("limit", 1, Integer)
+    if selection.sort:
+        statement = _sorted(items, selection, limit, after)
+    else:
+        statement = _in_order(part, selection, after).limit(limit)
+    text, names, bound = numbered(statement.add_columns(state.label("state")))
+    # A rectangle or a filter decides by its values which index serves best.
+    return Statement(text.encode(), names, bound, kept=selection.everything and not selection.sort)
+
+
 def _columns(part: Part, selection: Selection) -> list[ColumnElement[Any]]:
     document = func.convert_to(geojson(part, selection.crs, selection.properties), "UTF8")
     return [literal(part.order, BigInteger).label("part"), part.key.label("key"), document.label("document")]
@@ -149,11 +194,13 @@ def _in_order(part: Part, selection: Selection, after: Position | None) -> Selec
         select(*_columns(part, selection)).select_from(part.table).where(part.where, matches(part, selection))
     )
     if after is not None:
-        statement = statement.where(part.key > after.key)
+        statement = statement.where(part.key > bindparam("after", after.key, Text))
     return statement.order_by(part.key)
 
 
-def _sorted(items: Items, selection: Selection, limit: int, after: Position | None) -> Any:
+def _sorted(
+    items: Items, selection: Selection, limit: int | ColumnElement[int], after: Position | None
+) -> Any:
     """Return the statement of a page in order of sort keys: the first of each part, merged."""
     pieces = []
     for part in items.parts:
@@ -206,21 +253,28 @@ def matches(part: Part, selection: Selection) -> ColumnElement[bool]:
     if selection.areas:
         if part.geometry is None:
             return false()
-        areas = [
-            func.ST_GeomFromWKB(area, 4326) if isinstance(area, bytes) else func.ST_MakeEnvelope(*area, 4326)
-            for area in selection.areas
-        ]
+        areas = [_area(i, a) for i, a in enumerate(selection.areas)]
         found.append(or_(*(func.ST_Intersects(part.geometry, area) for area in areas)))
     if part.start is not None and selection.end is not None:
-        found.append(or_(part.start.is_(None), part.start <= selection.end))
+        found.append(or_(part.start.is_(None), part.start <= _instant("end", selection.end)))
     if part.end is not None and selection.start is not None:
+        start = _instant("start", selection.start)
         instant = part.start == part.end if part.start is not None else false()
-        found.append(
-            or_(part.end.is_(None), part.end > selection.start, and_(instant, part.end == selection.start))
-        )
+        found.append(or_(part.end.is_(None), part.end > start, and_(instant, part.end == start)))
     if selection.where is not None:
         found.append(selection.where)
     return and_(true(), *found)
+
+
+def _area(number: int, area: tuple[float, float, float, float] | bytes) -> ColumnElement[Any]:
+    if isinstance(area, bytes):
+        return func.ST_GeomFromWKB(bindparam(f"area_{number}", area, LargeBinary), 4326)
+    sides = [bindparam(f"{side}_{number}", v, Double) for side, v in zip(_SIDES, area, strict=True)]
+    return func.ST_MakeEnvelope(*sides, 4326)
+
+
+def _instant(name: str, value: datetime) -> ColumnElement[Any]:
+    return bindparam(name, value, DateTime(timezone=True))
 
 
 def geojson(part: Part, crs: Crs = CRS84, properties: Sequence[str] | None = None) -> ColumnElement[str]:
@@ -291,26 +345,69 @@ def is_called(part: Part, identifier: str) -> ColumnElement[bool]:
     return part.key == identifier.removeprefix(part.prefix)
 
 
+def row_bytes(conn: psycopg.Connection[Any], items: Items) -> float:
+    """Return the expected size of an item, by the size of its table and the rows that its version states; 2 kB where that is not known."""
+    size, rows = 0, 0
+    for part in items.parts:
+        if part.rows and isinstance(part.table, TableClause):
+            name = f"{part.table.schema}.{part.table.name}"
+            found = fetch_all(conn, "SELECT pg_table_size(to_regclass(%s)) AS size", (name,))
+            size, rows = size + int(found[0]["size"] or 0), rows + part.rows
+    # Coordinates as text are up to three times as long as they are stored.
+    return 3 * size / rows if rows else 2048.0
+
+
 def count(conn: psycopg.Connection[Any], items: Items, selection: Selection) -> tuple[int, bool]:
     """Return (how many items match, whether that is exact), without ever scanning a large table.
 
     The whole of a collection is known from its versions where its parts say so. A selection of which the planner expects few is
     counted; else the planner's estimate is returned.
     """
-    known = [part.rows for part in items.parts]
-    if selection.everything and None not in known:
-        return sum(k for k in known if k is not None), True
-    matching = [
-        select(null().label("one")).select_from(p.table).where(p.where, matches(p, selection))
-        for p in items.parts
-    ]
-    whole = union_all(*matching) if len(matching) > 1 else matching[0]
+    if (known := known_count(items, selection)) is not None:
+        return known, True
+    whole = _matching(items, selection)
     sql_text, bound = compiled(whole)
     with translated():
         plan = conn.execute(("EXPLAIN (FORMAT json) " + sql_text).encode(), bound).fetchone()
     expected = int(plan[0][0]["Plan"]["Plan Rows"]) if plan else 0
     if expected > EXACT_COUNT:
         return expected, False
-    few = select(func.count().label("n")).select_from(whole.limit(EXACT_COUNT + 1).subquery())
-    found = int(fetch_all(conn, few)[0]["n"])
+    found = int(fetch_all(conn, _few(whole))[0]["n"])
     return (found, True) if found <= EXACT_COUNT else (max(expected, found), False)
+
+
+def state_of(state: ColumnElement[Any]) -> Statement:
+    """Return the statement that gives a state alone."""
+    text, names, bound = numbered(select(state))
+    return Statement(text.encode(), names, bound)
+
+
+def known_count(items: Items, selection: Selection) -> int | None:
+    """Return how many items match where that is known without asking: the whole of a collection whose parts say it."""
+    known = [part.rows for part in items.parts]
+    if not selection.everything or None in known:
+        return None
+    return sum(k for k in known if k is not None)
+
+
+def prompt_counts(
+    items: Items, selection: Selection, state: ColumnElement[Any]
+) -> tuple[Statement, Statement]:
+    """Return the statements of (the plan of a selection, as JSON; the count, with the state that it was made in)."""
+    whole = _matching(items, selection)
+    text, names, bound = numbered(whole)
+    explained = Statement(b"EXPLAIN (FORMAT json) " + text.encode(), names, bound, kept=False)
+    text, names, bound = numbered(_few(whole).add_columns(state.label("state")))
+    return explained, Statement(text.encode(), names, bound, kept=False)
+
+
+def _few(whole: Any) -> Any:
+    return select(func.count().label("n")).select_from(whole.limit(EXACT_COUNT + 1).subquery())
+
+
+def _matching(items: Items, selection: Selection) -> Any:
+    matching = [
+        select(null().label("one")).select_from(p.table).where(p.where, matches(p, selection))
+        for p in items.parts
+    ]
+    return union_all(*matching) if len(matching) > 1 else matching[0]

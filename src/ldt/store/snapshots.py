@@ -57,7 +57,9 @@ def resolve(
         Gone: a data set's version of that time was pruned.
     """
     with translated(), conn.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute("SELECT id, name, revision FROM ldt.twin WHERE name = %s", (twin,)).fetchone()
+        row = cursor.execute(
+            "SELECT id, name, revision, state FROM ldt.twin WHERE name = %s", (twin,)
+        ).fetchone()
         if row is None:
             raise NotFound(
                 f"there is no twin {twin!r}",
@@ -88,6 +90,7 @@ def resolve(
         committed=found["committed"] if found else None,
         access=access,
         datasets=datasets,
+        state=row["state"],
     )
 
 

@@ -28,7 +28,8 @@ def rels(document: dict[str, Any]) -> set[str]:
 
 def test_collections_are_the_types_that_one_may_see(client: TestClient, operator: TestClient) -> None:
     seen = [c["id"] for c in client.get("/twins/town/collections").json()["collections"]]
-    assert seen == ["administrative-units", "environmental-monitoring-facilities", "protected-sites"]
+    assert seen[:3] == ["administrative-units", "environmental-monitoring-facilities", "protected-sites"]
+    assert "generic-features" not in seen
     assert "generic-features" in [
         c["id"] for c in operator.get("/twins/town/collections").json()["collections"]
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,9 @@ from ldt.api.features.request import ITEM_FORMS
 from ldt.api.negotiate import JSON, Format
 from ldt.api.paging import write_token
 from ldt.api.respond import dumps
+from ldt.model.snapshot import Snapshot
 from ldt.store import pages
+from ldt.store.crs import Crs
 from ldt.store.items import Items
 from ldt.store.pages import Position, Selection
 from ldt.timerange import format_instant
@@ -22,6 +24,37 @@ from ldt.timerange import format_instant
 #: A page that is smaller than this is sent in one piece, with its `next` link in the header too.
 WHOLE = 512 * 1024
 _CHUNK = 256 * 1024
+
+
+def page_links(
+    request: Request, chosen: Format, snapshot: Snapshot, collection: str, last: Position | None
+) -> list[links.Link]:
+    """Return the links of a page of items; `last` is where the next one begins, None on the last page."""
+    found = links.own(request, chosen, ITEM_FORMS)
+    above = ("twins", snapshot.twin, "collections", collection)
+    found.append(links.link(links.url(request, *above), "collection", JSON, "The collection"))
+    if last is not None:
+        token = write_token(request, snapshot.revision, (last.part, last.key, *last.values))
+        found.append(links.link(links.here(request, token=token), "next", chosen, "Next page"))
+    return found
+
+
+def about(
+    returned: int, matched: Mapping[str, int], snapshot: Snapshot, ways: list[links.Link]
+) -> dict[str, Any]:
+    """Return the members of a page of items beside the items."""
+    return {
+        "numberReturned": returned,
+        **matched,
+        "timeStamp": format_instant(datetime.now(UTC).replace(microsecond=0)),
+        "snapshot": snapshot.id,
+        "links": ways,
+    }
+
+
+def content_crs(crs: Crs) -> dict[str, str]:
+    """Return the header that says in which CRS coordinates are sent (OGC 18-058r1, 7.4)."""
+    return {"Content-Crs": f"<{crs.uri}>"}
 
 
 class ItemsPage:
@@ -67,14 +100,8 @@ class ItemsPage:
 
     def all_links(self) -> list[links.Link]:
         """Return the links; known when all rows have come."""
-        found = links.own(self.request, self.chosen, ITEM_FORMS)
-        above = ("twins", self.seen.snapshot.twin, "collections", self.items.collection)
-        found.append(links.link(links.url(self.request, *above), "collection", JSON, "The collection"))
-        if self.more and self.last is not None:
-            position = (self.last.part, self.last.key, *self.last.values)
-            token = write_token(self.request, self.seen.snapshot.revision, position)
-            found.append(links.link(links.here(self.request, token=token), "next", self.chosen, "Next page"))
-        return found
+        last = self.last if self.more else None
+        return page_links(self.request, self.chosen, self.seen.snapshot, self.items.collection, last)
 
     def _matched(self) -> dict[str, int]:
         if self.after is None and not self.more:
@@ -85,13 +112,7 @@ class ItemsPage:
 
     def about(self) -> dict[str, Any]:
         """Return the members beside the items; known when all rows have come."""
-        return {
-            "numberReturned": self.returned,
-            **self._matched(),
-            "timeStamp": format_instant(datetime.now(UTC).replace(microsecond=0)),
-            "snapshot": self.seen.snapshot.id,
-            "links": self.all_links(),
-        }
+        return about(self.returned, self._matched(), self.seen.snapshot, self.all_links())
 
     def text(self, rows: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the document in pieces of about 256 kB."""

@@ -16,8 +16,8 @@ from ldt.api.collections.client import collection_of, items_of
 from ldt.api.collections.collections import above
 from ldt.api.collections.request import CollectionId
 from ldt.api.context import Reading, reading
-from ldt.api.features import client, schemas
-from ldt.api.features.answers import ItemsPage, gather
+from ldt.api.features import client, prompt, schemas
+from ldt.api.features.answers import ItemsPage, content_crs, gather
 from ldt.api.features.kind import Features
 from ldt.api.features.request import (
     ITEM_FORMS,
@@ -28,6 +28,7 @@ from ldt.api.features.request import (
     SortBy,
     asked_crs,
     crs_list,
+    first_token,
     position,
     selection,
     sortables,
@@ -35,7 +36,6 @@ from ldt.api.features.request import (
 from ldt.api.filters import Filter, FilterCrs, FilterLang
 from ldt.api.http import Stream
 from ldt.api.negotiate import GEOJSON, HTML, JSON, negotiate
-from ldt.api.paging import read_token
 from ldt.api.parameters import (
     DEFAULT_LIMIT,
     At,
@@ -63,7 +63,7 @@ _CONFORMANCE = (
     f"{_SPEC}ogcapi-features-1/1.0/conf/html",
 )
 
-router = APIRouter(tags=["features"])
+router = APIRouter(tags=["features"], route_class=prompt.Route)
 router.include_router(schemas.router)
 _checked = [Depends(only_known)]
 
@@ -91,15 +91,12 @@ def _describe(request: Request, seen: Reading, collection: Collection) -> Mappin
 STANDARD = Standard(router, _CONFORMANCE, kinds=(Features(),), describe=_describe)
 
 
-def _content_crs(crs: Crs) -> dict[str, str]:
-    return {"Content-Crs": f"<{crs.uri}>"}
-
-
 @router.get(
     "/twins/{twin}/collections/{collectionId}/items",
     responses=openapi.says(documents.FeatureCollection, *ITEM_FORMS),
     openapi_extra={"parameters": [QUERYABLES]},
 )
+@prompt.first(prompt.items)
 def items(
     request: Request,
     twin: Twin,
@@ -120,8 +117,7 @@ def items(
 ) -> Response:
     """A page of the items of a collection."""
     chosen = negotiate(request, f, ITEM_FORMS)
-    keys = len(sortby.split(",")) if sortby else 0
-    start = read_token(request, token, (int, str, *(str | None for _ in range(keys))))
+    start = first_token(request)
     with ExitStack() as stack:
         seen = stack.enter_context(reading(request, twin, at, start))
         read = items_of(request, seen, collection_id)
@@ -154,7 +150,7 @@ def items(
             return _for_people(request, page, [*first, *rows], tag)
         if page.ended:
             body = b"".join(page.text(iter(first)))
-            sent = headers(tag, page.all_links(), _content_crs(asked.crs))
+            sent = headers(tag, page.all_links(), content_crs(asked.crs))
             return Response(body, headers=sent, media_type=GEOJSON.media_type)
         conn = seen.conn
         # A client that reads too slowly must not keep a connection for ever.
@@ -164,7 +160,7 @@ def items(
             close=stack.pop_all().close,
             cancel=conn.cancel_safe,
             media_type=GEOJSON.media_type,
-            headers=headers(tag, links.own(request, chosen, ITEM_FORMS), _content_crs(asked.crs)),
+            headers=headers(tag, links.own(request, chosen, ITEM_FORMS), content_crs(asked.crs)),
         )
 
 
@@ -180,7 +176,7 @@ def _for_people(request: Request, page: ItemsPage, rows: list[bytes], tag: str) 
     }
     _, about = collection_of(request, page.seen, collection)
     shown = Page("Items", above(request, twin, about), "items.html", context)
-    return answer(request, document, HTML, shown, tag=tag, extra=_content_crs(page.asked.crs))
+    return answer(request, document, HTML, shown, tag=tag, extra=content_crs(page.asked.crs))
 
 
 @router.get(
@@ -218,7 +214,7 @@ def item(
     name = str(document["properties"].get("name") or document["id"])
     context = {"map": sketch.draw([document] if sent_in is CRS84 else [])}
     page = Page(name, above(request, twin, about), "item.html", context)
-    return answer(request, document, chosen, page, tag=tag, extra=_content_crs(sent_in))
+    return answer(request, document, chosen, page, tag=tag, extra=content_crs(sent_in))
 
 
 def _plain(read: Items, seen: Reading, identifier: str, crs: Crs) -> dict[str, Any]:

@@ -7,15 +7,16 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Path, Query
 from pydantic import WithJsonSchema
-from sqlalchemy import ColumnElement, and_, cast, literal, or_
+from sqlalchemy import ColumnElement, Text, and_, cast, literal, or_
 from sqlalchemy.dialects.postgresql import JSONB
 from starlette.requests import Request
 
 from ldt.api.filters import read_filter
 from ldt.api.negotiate import GEOJSON, HTML, JSON, SCHEMA
-from ldt.api.paging import bad_token
+from ldt.api.paging import Token, bad_token, read_token
 from ldt.api.parameters import known, parse_bbox, parse_datetime, refuse_unknown
 from ldt.errors import UsageError
 from ldt.store.crs import CRS84, Crs, crs_of, supported
@@ -195,10 +196,10 @@ def equals(about: Property, text: str) -> ColumnElement[bool]:
     if kind == "string":
         return column == text
     if kind == "array":
-        whole: list[ColumnElement[Any]] = [literal([text], JSONB)]
+        whole = [orjson.dumps([text]).decode()]
         if (number := _decimal(text)) is not None:
-            whole.append(cast(literal(f"[{number}]"), JSONB))
-        return or_(*(column.op("@>")(w) for w in whole))
+            whole.append(f"[{number}]")
+        return or_(*(column.op("@>")(cast(literal(w, Text), JSONB)) for w in whole))
     return column == literal(_value(about, text), column.type)
 
 
@@ -232,6 +233,14 @@ def _decimal(text: str) -> Decimal | None:
         return None
     # A huge exponent would be written out in full.
     return number if number.is_finite() and abs(number.adjusted()) <= 300 and len(text) <= 400 else None
+
+
+def first_token(request: Request) -> Token | None:
+    """Return the page token of a request for items, which has a value for each sort key beside part and key."""
+    order = request.query_params.get("sortby")
+    keys = len(order.split(",")) if order else 0
+    kinds = (int, str, *(str | None for _ in range(keys)))
+    return read_token(request, request.query_params.get("token"), kinds)
 
 
 def position(sort: tuple[Sort, ...], found: tuple[Any, ...]) -> Position:
