@@ -71,13 +71,13 @@ class TwinList(Linked):
 
 
 class Collection(Linked):
-    """A harmonised feature type of a twin, over all its data sets."""
+    """A harmonised feature type of a twin over all its data sets, or what another standard shows of one data set."""
 
     id: str
     title: str
     description: str | None = None
     extent: dict[str, Any] | None = None
-    item_type: Literal["feature"] = Field(alias="itemType")
+    item_type: Literal["feature", "record"] | None = Field(None, alias="itemType")
     crs: list[str]
 
 

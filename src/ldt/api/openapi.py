@@ -87,8 +87,10 @@ def _complete(document: dict[str, Any]) -> None:
         for parameter in operation.get("parameters", []):
             schema = parameter["schema"]
             schema.pop("title", None)
-            if schema.get("type") == "array":
-                parameter |= {"style": "form", "explode": False}
+            if parameter["in"] == "query":
+                # A list is one text with commas; the suites of OGC want it said of every parameter.
+                parameter.setdefault("style", "form")
+                parameter.setdefault("explode", False)
             if parameter["name"] == "limit":
                 schema["maximum"] = settings().max_limit
 

@@ -61,6 +61,11 @@ class Measured:
     averaging: str
     unit: str
 
+    @property
+    def text(self) -> str:
+        """Return it as one text, by which stations are found that measure it."""
+        return f"{self.observed_property} {self.averaging} {self.unit}"
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -128,7 +133,7 @@ def _identifier(code: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _stations(snapshot: Snapshot, dataset: DatasetVersion) -> Any:
-    """Return the stations of a data set as a subquery: `code`, `identifier`, `name`, `geom`, `parameters`, `time_first`, `time_last`."""
+    """Return the stations of a data set as a subquery: `code`, `identifier`, `name`, `geom`, `parameters`, `measured`, `time_first`, `time_last`."""
     return _placed(snapshot.twin_id, dataset, tuple(snapshot.of_type(FACILITIES)))
 
 
@@ -140,6 +145,10 @@ def _placed(twin_id: int, dataset: DatasetVersion, facilities: tuple[DatasetVers
         .with_only_columns(
             d.thing.label("code"),
             func.jsonb_agg(d.observed_property.distinct(), type_=JSONB).label("parameters"),
+            # What `Measured.text` is.
+            func.jsonb_agg(
+                func.concat_ws(" ", d.observed_property, d.averaging, d.unit).distinct(), type_=JSONB
+            ).label("measured"),
             func.min(s.time_first).label("time_first"),
             func.max(s.last_end).label("time_last"),
         )
@@ -147,7 +156,7 @@ def _placed(twin_id: int, dataset: DatasetVersion, facilities: tuple[DatasetVers
         .subquery("things")
     )
     columns = [things.c.code, _identifier(things.c.code).label("identifier")]
-    rest = [things.c.parameters, things.c.time_first, things.c.time_last]
+    rest = [things.c.parameters, things.c.measured, things.c.time_first, things.c.time_last]
     if not facilities:
         nowhere = func.ST_GeomFromText(cast(null(), Text)).label("geom")
         return select(*columns, null().cast(Text).label("name"), nowhere, *rest).subquery("station")
@@ -243,30 +252,30 @@ def listed(
     dataset: DatasetVersion,
     *,
     areas: Sequence[bytes] = (),
-    properties: Sequence[str] | None = None,
+    wanted: Sequence[Measured] | None = None,
     period: tuple[datetime | None, datetime | None] = (None, None),
     after: str | None = None,
     limit: int,
 ) -> list[tuple[Station, list[str], datetime, datetime]]:
-    """Return stations by code, with the properties that each measures, its first observation and the end of its last.
+    """Return stations by code, with what each measures (as `Measured.text`), its first observation and the end of its last.
 
     Args:
         conn: a connection in the transaction in which the snapshot was resolved.
         snapshot: the state to read.
         dataset: whose stations.
         areas: only those in one of these polygons (WKB in EPSG:4326, x = longitude).
-        properties: only those that measure one of these.
+        wanted: only those that measure one of these.
         period: only those with observations about that time, both bounds included; None is open.
         after: the code that the last page ended with.
         limit: how many at most.
     """
     s = _stations(snapshot, dataset).c
-    statement = _shown(s).add_columns(s.parameters, s.time_first, s.time_last).order_by(s.code).limit(limit)
+    statement = _shown(s).add_columns(s.measured, s.time_first, s.time_last).order_by(s.code).limit(limit)
     if areas:
         shapes = [func.ST_GeomFromWKB(a, 4326) for a in areas]
         statement = statement.where(or_(*(func.ST_Intersects(s.geom, shape) for shape in shapes)))
-    if properties is not None:
-        statement = statement.where(s.parameters.has_any(cast(list(properties), ARRAY(Text))))
+    if wanted is not None:
+        statement = statement.where(_measures(s, wanted))
     start, end = period
     if start is not None:
         statement = statement.where(s.time_last > start)
@@ -275,7 +284,7 @@ def listed(
     if after is not None:
         statement = statement.where(s.code > after)
     return [
-        (_station(row), row["parameters"], row["time_first"], row["time_last"])
+        (_station(row), row["measured"], row["time_first"], row["time_last"])
         for row in fetch_all(conn, statement)
     ]
 
@@ -303,6 +312,7 @@ def around(
     dataset: DatasetVersion,
     place: tuple[float, float],
     metres: float | None,
+    wanted: Sequence[Measured],
     limit: int,
 ) -> list[tuple[Station, float]]:
     """Return the stations around a place with their geodesic distance in metres, the nearest first.
@@ -313,17 +323,24 @@ def around(
         dataset: whose stations.
         place: longitude and latitude in degrees.
         metres: only those at most so far away; None is any distance.
+        wanted: only those that measure one of these.
         limit: how many at most.
     """
     s = _stations(snapshot, dataset).c
     here = cast(func.ST_SetSRID(func.ST_MakePoint(*place), 4326), Geography)
     there = cast(s.geom, Geography)
     distance = func.ST_Distance(there, here).label("metres")
-    statement = _shown(s).add_columns(distance).where(s.geom.is_not(None)).order_by(distance, s.code)
+    statement = _shown(s).add_columns(distance).where(s.geom.is_not(None), _measures(s, wanted))
+    statement = statement.order_by(distance, s.code)
     if metres is not None:
         statement = statement.where(func.ST_DWithin(there, here, metres))
     rows = fetch_all(conn, statement.limit(limit))
     return [(_station(row), float(row["metres"])) for row in rows]
+
+
+def _measures(s: Any, wanted: Sequence[Measured]) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = s.measured.has_any(cast([m.text for m in wanted], ARRAY(Text)))
+    return found
 
 
 def _shown(s: Any) -> Select[Any]:

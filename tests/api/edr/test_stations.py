@@ -91,6 +91,8 @@ def test_the_nearest_station_answers_for_a_position(client: TestClient) -> None:
     assert who("POINT(6.96 50.97)") == {"B~2F~C3~BC~202"}
     assert who("MULTIPOINT(6.91 50.95,6.96 50.97)") == {"A1", "B~2F~C3~BC~202"}
     assert who("POINT(50.95 6.91)", crs="EPSG:4326") == {"A1"}
+    # The nearest of those that measure what is asked for.
+    assert who("POINT(6.96 50.97)", parameter_name="O3") == {"A1"}
     # In the extent however far; outside of it up to ten kilometres.
     assert who("POINT(7.3 50.9)") == {"B~2F~C3~BC~202"}
     assert who("POINT(7.45 50.5)") == {"far"}
@@ -135,6 +137,8 @@ def test_locations_are_listed_in_pages(client: TestClient) -> None:
     only = {f["id"] for f in ask(client, f"{AIR}/locations", bbox="6.8,50.9,7,51").json()["features"]}
     assert only == {"A1", "B~2F~C3~BC~202"}
     assert {f["id"] for f in ask(client, f"{AIR}/locations", parameter_name="O3").json()["features"]} == {"A1"}  # fmt: skip
+    daily = ask(client, f"{AIR}/locations", parameter_name="NO2_P1D").json()["features"]
+    assert [f["id"] for f in daily] == ["A1"]
     assert ask(client, f"{AIR}/locations", datetime="2025-01-01/..").json()["features"] == []
 
 

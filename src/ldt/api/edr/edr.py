@@ -32,7 +32,7 @@ from ldt.api.standard import Standard
 from ldt.errors import NotFound
 from ldt.model.feature import decode_fid
 from ldt.store import edr_series, records
-from ldt.store.edr_series import Station
+from ldt.store.edr_series import Measured, Station
 from ldt.timerange import format_instant
 
 _CLASSES = ("core", "collections", "json", "geojson", "edr-geojson", "covjson", "html", "oas30", "queries")
@@ -136,8 +136,12 @@ def _page(request: Request, found: Found, seen: Reading, about: dict[str, Any], 
     return answer(request, document, HTML, Page("Values", [*above(request, twin), (title, to)]), tag=tag)
 
 
-def _of_stations(seen: Reading, source: Stations, asked: Asked, some: list[Station]) -> Callable[[], Found]:
+def _of_stations(
+    seen: Reading, source: Stations, asked: Asked, find: Callable[[list[Measured]], list[Station]]
+) -> Callable[[], Found]:
+    """Read the series of the stations that `find` gives for what is to be measured."""
     measured = names.chosen(source.measured, asked.names, source.dataset.name)
+    some = find([m for _, m in measured.values()])
     found = stations.read(seen, source.dataset, some, measured, asked)
     return lambda: found
 
@@ -161,8 +165,10 @@ def position(
 
     def read(seen: Reading, source: Grids | Stations) -> Callable[[], Found]:
         if isinstance(source, Stations):
-            near = stations.at(seen, source.dataset, points, asked.crs)
-            return _of_stations(seen, source, asked, near)
+            d = source.dataset
+            return _of_stations(
+                seen, source, asked, lambda wanted: stations.at(seen, d, wanted, points, asked.crs)
+            )
         chosen = names.chosen(source.parameters, asked.names, collection_id)
         return lambda: gridded.position(source.coverages, chosen, asked, points)
 
@@ -191,8 +197,13 @@ def radius(
 
     def read(seen: Reading, source: Grids | Stations) -> Callable[[], Found]:
         if isinstance(source, Stations):
-            near = stations.around(seen, source.dataset, points, metres, asked.crs)
-            return _of_stations(seen, source, asked, near)
+            d = source.dataset
+            return _of_stations(
+                seen,
+                source,
+                asked,
+                lambda wanted: stations.around(seen, d, wanted, points, metres, asked.crs),
+            )
         chosen = names.chosen(source.parameters, asked.names, collection_id)
         regions = gridded.of_circle(points, metres, asked.crs)
         return lambda: gridded.gridded(source.coverages, chosen, asked, regions)
@@ -259,7 +270,7 @@ def _regional(
     def read(seen: Reading, source: Grids | Stations) -> Callable[[], Found]:
         if isinstance(source, Stations):
             there = stations.inside(seen, source.dataset, shapes, asked.crs)
-            return _of_stations(seen, source, asked, there)
+            return _of_stations(seen, source, asked, lambda _: there)
         chosen = names.chosen(source.parameters, asked.names, source.dataset.name)
         return lambda: gridded.gridded(source.coverages, chosen, asked, regions, fine)
 
@@ -326,7 +337,7 @@ def locations(
             seen.snapshot,
             source.dataset,
             areas=[shapely.to_wkb(stations.degrees(a, asked.crs)) for a in areas],
-            properties=None if asked.names is None else [p.code for p, _ in measured.values()],
+            wanted=None if asked.names is None else [m for _, m in measured.values()],
             period=(asked.within.start, asked.within.end) if asked.within else (None, None),
             after=start.position[0] if start else None,
             limit=limit + 1,
@@ -339,8 +350,8 @@ def locations(
         to = write_token(request, seen.snapshot.revision, (found[-1][0].thing,))
         ways.append(links.link(links.here(request, token=to), "next", chosen, "Next page"))
     features = []
-    for station, parameters, first, last in found:
-        mine = [name for name, p in source.parameters.items() if p.code in parameters]
+    for station, told, first, last in found:
+        mine = [name for name, (_, m) in source.measured.items() if m.text in told]
         properties = {
             "name": station.name,
             "code": station.thing,
@@ -384,7 +395,7 @@ def location(
         there = edr_series.by_code(seen.conn, seen.snapshot, source.dataset, thing)
         if not there:
             raise NotFound(f"{collection_id} has no location {location_id!r}", remedy="/locations lists them")
-        return _of_stations(seen, source, asked, there)
+        return _of_stations(seen, source, asked, lambda _: there)
 
     return _query(request, "locations", asked, at, f, read)
 

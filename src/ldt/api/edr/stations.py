@@ -24,25 +24,35 @@ from ldt.store.edr_series import Measured, Series, Station
 NEAR = 10_000.0
 
 
-def at(seen: Reading, dataset: DatasetVersion, points: shapely.Geometry, crs: Crs) -> list[Station]:
-    """Return the station nearest to each point; none for a point outside of the extent and far from all of them."""
+def at(
+    seen: Reading, dataset: DatasetVersion, wanted: Sequence[Measured], points: shapely.Geometry, crs: Crs
+) -> list[Station]:
+    """Return the station nearest to each point of those that measure what is wanted.
+
+    There is none for a point that lies outside of the extent of the collection and far from all of them.
+    """
     bbox, _ = edr_series.extent(seen.conn, seen.snapshot, dataset)
     found: dict[str, Station] = {}
     for x, y in shapely.get_coordinates(degrees(points, crs)):
         inside = bbox is not None and bbox[0] <= x <= bbox[2] and bbox[1] <= y <= bbox[3]
         reach = None if inside else NEAR
-        for station, _ in edr_series.around(seen.conn, seen.snapshot, dataset, (x, y), reach, 1):
+        for station, _ in edr_series.around(seen.conn, seen.snapshot, dataset, (x, y), reach, wanted, 1):
             found.setdefault(station.thing, station)
     return list(found.values())
 
 
 def around(
-    seen: Reading, dataset: DatasetVersion, points: shapely.Geometry, metres: float, crs: Crs
+    seen: Reading,
+    dataset: DatasetVersion,
+    wanted: Sequence[Measured],
+    points: shapely.Geometry,
+    metres: float,
+    crs: Crs,
 ) -> list[Station]:
-    """Return the stations within a geodesic distance of some points."""
+    """Return the stations that measure what is wanted within a geodesic distance of some points."""
     found: dict[str, Station] = {}
     for x, y in shapely.get_coordinates(degrees(points, crs)):
-        near = edr_series.around(seen.conn, seen.snapshot, dataset, (x, y), metres, MAX_PLACES + 1)
+        near = edr_series.around(seen.conn, seen.snapshot, dataset, (x, y), metres, wanted, MAX_PLACES + 1)
         found |= {station.thing: station for station, _ in near}
     return _few(list(found.values()))
 
