@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import shapely
+from sqlalchemy import column
 from starlette.testclient import TestClient
 
 from ldt.api.filters import MAX_BYTES, read_filter
 from ldt.errors import TooLarge
 from ldt.model.snapshot import OPERATOR, Access
 from ldt.store.cql2 import FUNCTIONS, LEVELS
+from ldt.store.items import Kind, Property
 
 ITEMS = "/twins/town/collections/administrative-units/items"
 JSON_FORM = "cql2-json"
@@ -232,6 +236,33 @@ def test_each_function_can_be_called_as_it_is_listed(client: TestClient) -> None
         call, value = f"{function['name']}({given})", "'x'" if function["returns"] == ["string"] else "3"
         for text in (f"{call} = {value}", f"NOT {value} < {call}", f"{call} IS NULL", f"{call} IN ({value})"):
             codes(client, text)
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "filters.md"
+
+
+def test_the_examples_of_the_documentation_are_read() -> None:
+    (block,) = re.findall(r"```cql2\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
+    examples = block.splitlines()
+    assert len(examples) > 10
+    kinds: dict[str, Kind] = {
+        **dict.fromkeys(("name", "use"), "string"),
+        **dict.fromkeys(("height", "floors", "storeys"), "number"),
+        **dict.fromkeys(("valid_from", "valid_to"), "timestamp"),
+        "protected": "boolean",
+        "date": "date",
+        "tags": "array",
+        "geometry": "geometry",
+    }
+    known = {n: Property(n, k, column(n)) for n, k in kinds.items()}
+    for example in examples:
+        assert read_filter(example, None, None, known) is not None, example
+
+
+def test_the_documentation_names_each_function() -> None:
+    table = DOCS.read_text(encoding="utf-8").partition("| function |")[2].partition("\n\n")[0]
+    listed = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row)}
+    assert listed == set(FUNCTIONS)
 
 
 def test_classes_are_declared(client: TestClient) -> None:
