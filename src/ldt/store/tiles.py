@@ -10,7 +10,7 @@ A tile has a layer for each collection, and each of its features
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -34,9 +34,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from ldt.store.connect import compiled, translated
+from ldt.store.connect import compiled, numbered, translated
 from ldt.store.items import Items, Part, Property
 from ldt.store.pages import Selection, matches
+from ldt.store.statements import Statement
 
 EXTENT, BUFFER = 4096, 64
 #: So many features a layer has at most: beyond, the largest are taken, and of those of one size (points) some, evenly.
@@ -117,11 +118,28 @@ def encode(conn: psycopg.Connection[Any], layer: Layer, place: Place) -> Encoded
     return Encoded(_run(conn, layer, place, crowded=True)[0], True)
 
 
+def prompt(layer: Layer, place: Place, state: ColumnElement[Any]) -> Statement:
+    """Return the statement of a layer of a tile for :mod:`ldt.store.statements`.
+
+    Its row is (MVT bytes, number of features, state); there are more features than the layer may have if the number is above
+    `MOST`. What :func:`numbers` gives is given anew for each tile of places of this CRS that are alike in having `degrees` or not.
+
+    Args:
+        layer: what to show.
+        place: where one such tile lies.
+        state: expression of the state that the rows are read in.
+    """
+    statement = _statement(layer, place, crowded=False).add_columns(state.label("state"))
+    text, names, bound = numbered(statement)
+    # Of small tiles the index is the best plan, whatever their place.
+    return Statement(text.encode(), names, bound, kept=place.degrees is not None)
+
+
 def _run(conn: psycopg.Connection[Any], layer: Layer, place: Place, *, crowded: bool) -> tuple[bytes, int]:
     made = _Shape((layer.shape, place.degrees is not None, place.srid, crowded), layer, place, crowded)
     text, bound = made.compiled() if layer.shape is None else _remembered(made)
     with translated():
-        row = conn.execute(text, {**bound, **_numbers(place)}).fetchone()
+        row = conn.execute(text, {**bound, **numbers(place)}).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always returns a row
     return bytes(row[0] or b""), int(row[1])
 
@@ -148,7 +166,7 @@ def _remembered(shape: _Shape) -> tuple[bytes, dict[str, Any]]:
 _CORNERS = ("left", "bottom", "right", "top")
 
 
-def _numbers(place: Place) -> Mapping[str, float]:
+def numbers(place: Place) -> dict[str, float]:
     """Return what differs between tiles of one statement."""
     target = place.degrees or place.bounds
     # Half a unit, in degrees of longitude.

@@ -7,7 +7,10 @@ from typing import Any
 
 import mapbox_vector_tile
 import pytest
+import shapely
 from starlette.testclient import TestClient
+
+from ldt.api.tiles import tiles
 
 BASE = "/twins/town"
 QUARTERS = f"{BASE}/collections/administrative-units"
@@ -263,3 +266,39 @@ def test_what_not_everyone_may_see_is_in_no_tile(client: TestClient, operator: T
     # The caches of statements and collections keep callers apart.
     assert "secret.x" not in names(client, tile)
     assert "generic-features" not in str(get(client, f"{BASE}/tiles/WebMercatorQuad"))
+
+
+def test_a_tile_is_one_statement_that_says_of_which_state_it_is(
+    own_town: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town, client = own_town
+    tile = f"{QUARTERS}/tiles/WebMercatorQuad/{slippy(7.1, 50, 7)}"
+    first = client.get(tile)
+    monkeypatch.setattr(tiles.client, "tile", lambda *_: pytest.fail("the usual way was taken"))
+    assert client.get(tile).content == first.content
+    assert client.get(tile, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+    # What has come since is seen at once, and what the client has is no longer the newest.
+    town.features({"new": (shapely.box(7.1, 50, 7.15, 50.05), {"code": "new", "name": "New"})})
+    again = client.get(tile, headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 200
+    assert {f["properties"]["code"] for f in decoded(again.content)["administrative-units"]["features"]} == {
+        "new"
+    }
+    pinned = client.get(f"{tile}?at=1")
+    assert len(decoded(pinned.content)["administrative-units"]["features"]) == 25
+    # A class that has become stricter is no version, and counts at once.
+    town.conn.execute("UPDATE ldt.dataset SET access = 'restricted' WHERE name = 'places'")
+    assert client.get(tile).status_code == 404
+    assert client.get(f"{tile}?at=1").status_code == 404
+
+
+def test_prompt_and_usual_tiles_are_the_same(client: TestClient) -> None:
+    for tail in ("", "?properties=name", "?properties=", "?at=1"):
+        for at in (f"WebMercatorQuad/{slippy(7.1, 50, 7)}", f"WebMercatorQuad/{slippy(7.03, 50, 14)}"):
+            prompt = client.get(f"{QUARTERS}/tiles/{at}{tail}")
+            usual = client.get(
+                f"{BASE}/tiles/{at}{tail}{'&' if tail else '?'}collections=administrative-units"
+            )
+            assert prompt.status_code == 200
+            assert decoded(prompt.content) == decoded(usual.content)
+            assert prompt.headers["cache-control"] == usual.headers["cache-control"]

@@ -12,12 +12,13 @@ from sqlalchemy import ColumnElement
 from ldt.api import documents, html, links, openapi
 from ldt.api.collections.request import CollectionId
 from ldt.api.context import Reading, reading
+from ldt.api.features.prompt import Route, first
 from ldt.api.filters import Filter, FilterCrs, FilterLang, read_filter
 from ldt.api.negotiate import JSON, negotiate
 from ldt.api.parameters import At, Datetime, F, Twin, only_known, parse_datetime
 from ldt.api.respond import Page, answer, etag, headers, unchanged
 from ldt.api.standard import Collection, Standard
-from ldt.api.tiles import client, matrix, metadata
+from ldt.api.tiles import client, matrix, metadata, prompt
 from ldt.api.tiles.caching import cache_control
 from ldt.api.tiles.request import (
     FORMS,
@@ -54,7 +55,7 @@ _CLASSES = (
 
 _SENDS = {**openapi.sends("A vector tile", MVT), 204: {"description": "Nothing lies in this tile."}}
 
-router = APIRouter(dependencies=[Depends(only_known)], tags=["tiles"])
+router = APIRouter(dependencies=[Depends(only_known)], tags=["tiles"], route_class=Route)
 
 
 def _landing(request: Request, seen: Reading) -> list[links.Link]:
@@ -425,6 +426,7 @@ def values_tile(
     operation_id=".collection.vector.getTile",
     responses=_SENDS,
 )
+@first(prompt.tile)
 def collection_tile(
     request: Request,
     twin: Twin,
