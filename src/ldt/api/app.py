@@ -38,10 +38,10 @@ from ldt.store.statements import Statements
 
 #: What is served unless something else is asked for. Nothing else lists the standards.
 STANDARDS: tuple[Standard, ...] = (
+    features.STANDARD,  # asked most, so looked at first
     service.STANDARD,
     twin.STANDARD,
     collections.STANDARD,
-    features.STANDARD,
     cql2.STANDARD,
     edr.STANDARD,
     tiles.STANDARD,

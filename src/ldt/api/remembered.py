@@ -16,9 +16,10 @@ import anyio.to_thread
 from sqlalchemy import BigInteger, ColumnElement, literal, select
 from starlette.requests import Request
 
-from ldt.api.collections.client import items_of
+from ldt.api.collections.client import kind_and_items
 from ldt.api.context import reading, service
 from ldt.api.paging import Token
+from ldt.api.standard import Kind
 from ldt.model.snapshot import Snapshot
 from ldt.store import pages
 from ldt.store import tables as t
@@ -62,6 +63,7 @@ class Remembered:
 
     Attributes:
         snapshot: the snapshot.
+        kind: of the collection.
         items: what is read.
         row_bytes: expected size of an item.
         statements: by shape.
@@ -70,6 +72,7 @@ class Remembered:
     """
 
     snapshot: Snapshot
+    kind: Kind
     items: Items
     row_bytes: float
     statements: Recent[Hashable, Statement] = field(default_factory=lambda: Recent(200))
@@ -104,7 +107,7 @@ class Memory:
         """Return the items of a collection at a snapshot, which is resolved if it is not remembered.
 
         Raises:
-            LdtError: as :func:`ldt.api.context.reading` and :func:`ldt.api.collections.client.items_of`.
+            LdtError: as :func:`ldt.api.context.reading` and :func:`ldt.api.collections.client.kind_and_items`.
         """
         key = self.key(request, twin, collection, at, token)
         if found := self._entries.get(key):
@@ -112,8 +115,8 @@ class Memory:
 
         def resolved() -> Remembered:
             with reading(request, twin, at, token) as seen:
-                items = items_of(request, seen, collection)
-                return Remembered(seen.snapshot, items, pages.row_bytes(seen.conn, items))
+                kind, items = kind_and_items(request, seen, collection)
+                return Remembered(seen.snapshot, kind, items, pages.row_bytes(seen.conn, items))
 
         return self._entries.put(key, await anyio.to_thread.run_sync(resolved))
 

@@ -49,7 +49,9 @@ def etag(request: Request, snapshot: Snapshot, chosen: Format) -> str:
     """Return a weak entity tag: the state seen, the question, the form, and the program that answers."""
     seen = [
         snapshot.id,
-        sorted((d.dataset_id, d.version) for d in snapshot.datasets.values()),
+        # Twins may come and go under one name; their ids do not come back, and the state counts whatever a snapshot can see.
+        snapshot.twin_id,
+        snapshot.state,
         sorted(snapshot.access),
         links.here(request),
         chosen.media_type,

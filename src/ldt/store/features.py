@@ -12,7 +12,10 @@ from sqlalchemy import (
     Date,
     DateTime,
     Numeric,
+    Select,
+    Text,
     and_,
+    bindparam,
     case,
     cast,
     column,
@@ -28,9 +31,10 @@ from ldt.model.feature import api_id
 from ldt.model.snapshot import DatasetVersion, Snapshot
 from ldt.store import tables as t
 from ldt.store import visible
-from ldt.store.connect import execute
+from ldt.store.connect import execute, numbered
 from ldt.store.crs import CRS84, Crs
 from ldt.store.items import Items, Kind, Part, Property
+from ldt.store.statements import Statement
 from ldt.store.views import collection_schema
 
 _INSTANT: Mapping[str, Any] = {"type": "string", "format": "date-time"}
@@ -138,31 +142,34 @@ def one(
     crs: Crs = CRS84,
 ) -> dict[str, Any] | None:
     """Return one feature with all that is known of it (identifiers, life span, source and row), or None."""
-    f, s = t.feature.c, t.source_object.c
-    row = execute(
-        conn,
-        select(
-            f.fid,
-            func.ST_AsGeoJSON(crs.written(f.geom), crs.digits, 0).label("geometry"),
-            f.properties,
-            f.raw,
-            f.namespace,
-            f.local_id,
-            f.version_id,
-            f.valid_from,
-            f.valid_to,
-            f.since,
-            f.source_id,
-            f.source_row,
-            s.digest.label("source_digest"),
-            s.name.label("source_name"),
-        )
-        .join(t.source_object, s.id == f.source_id)
-        .where(visible.rows(t.feature, snapshot.twin_id, dataset), f.fid == fid),
-    )
+    row = execute(conn, _one(snapshot, dataset, crs), fid=fid)
     names = [c.name for c in row.description or ()]
     found = row.fetchone()
     return {"id": api_id(dataset.name, fid), **dict(zip(names, found, strict=True))} if found else None
+
+
+def one_statement(
+    snapshot: Snapshot, dataset: DatasetVersion, crs: Crs, state: ColumnElement[Any]
+) -> Statement:
+    """Return the statement of :func:`one`, with the state that it reads as its last column; `fid` is to be given."""
+    text, names, bound = numbered(_one(snapshot, dataset, crs).add_columns(state.label("state")))
+    return Statement(text.encode(), names, bound)
+
+
+def _one(snapshot: Snapshot, dataset: DatasetVersion, crs: Crs) -> Select[Any]:
+    part, s = _part(snapshot, dataset), t.source_object.c
+    written = crs.written(_column("geom"))
+    names = ("properties", "raw", "namespace", "local_id", "version_id", "valid_from", "valid_to")
+    return (
+        select(
+            func.ST_AsGeoJSON(written, crs.digits, 0).label("geometry"),
+            *(_column(n) for n in (*names, "source_id", "source_row")),
+            s.digest.label("source_digest"),
+            s.name.label("source_name"),
+        )
+        .select_from(part.table.join(t.source_object, s.id == _column("source_id")))
+        .where(part.where, part.key == bindparam("fid", type_=Text))
+    )
 
 
 def extent(

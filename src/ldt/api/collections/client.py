@@ -33,9 +33,14 @@ def items_of(request: Request, seen: Reading, identifier: str) -> Items:
     Raises:
         NotFound: the snapshot sees no such collection, or it has no items.
     """
+    return kind_and_items(request, seen, identifier)[1]
+
+
+def kind_and_items(request: Request, seen: Reading, identifier: str) -> tuple[Kind, Items]:
+    """Return the kind of a collection and what its items are read from; raises as :func:`items_of`."""
     for kind in service(request).kinds:
         if found := kind.items(seen, identifier):
-            return found
+            return kind, found
     raise no_collection(seen, identifier)
 
 

@@ -52,6 +52,19 @@ def about(
     }
 
 
+def item_document(
+    request: Request, chosen: Format, snapshot: Snapshot, collection: str, found: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the document of one item, with its snapshot and links, before those of its kind."""
+    to = links.url(request, "twins", snapshot.twin, "collections", collection)
+    ways = [
+        *links.own(request, chosen, ITEM_FORMS),
+        links.link(to, "collection", JSON, "The collection"),
+        *found.get("links", ()),
+    ]
+    return {**found, "snapshot": snapshot.id, "links": ways}
+
+
 def content_crs(crs: Crs) -> dict[str, str]:
     """Return the header that says in which CRS coordinates are sent (OGC 18-058r1, 7.4)."""
     return {"Content-Crs": f"<{crs.uri}>"}

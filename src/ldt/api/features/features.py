@@ -17,7 +17,7 @@ from ldt.api.collections.collections import above
 from ldt.api.collections.request import CollectionId
 from ldt.api.context import Reading, reading
 from ldt.api.features import client, prompt, schemas
-from ldt.api.features.answers import ItemsPage, content_crs, gather
+from ldt.api.features.answers import ItemsPage, content_crs, gather, item_document
 from ldt.api.features.kind import Features
 from ldt.api.features.request import (
     ITEM_FORMS,
@@ -35,7 +35,7 @@ from ldt.api.features.request import (
 )
 from ldt.api.filters import Filter, FilterCrs, FilterLang
 from ldt.api.http import Stream
-from ldt.api.negotiate import GEOJSON, HTML, JSON, negotiate
+from ldt.api.negotiate import GEOJSON, HTML, negotiate
 from ldt.api.parameters import (
     DEFAULT_LIMIT,
     At,
@@ -64,7 +64,6 @@ _CONFORMANCE = (
 )
 
 router = APIRouter(tags=["features"], route_class=prompt.Route)
-router.include_router(schemas.router)
 _checked = [Depends(only_known)]
 
 
@@ -184,6 +183,7 @@ def _for_people(request: Request, page: ItemsPage, rows: list[bytes], tag: str) 
     dependencies=_checked,
     responses=openapi.says(documents.Feature, *ITEM_FORMS),
 )
+@prompt.first(prompt.item)
 def item(
     request: Request,
     twin: Twin,
@@ -204,13 +204,7 @@ def item(
         document = kind.item(request, seen, collection_id, feature_id, sent_in)
         if document is None:
             document = _plain(items_of(request, seen, collection_id), seen, feature_id, sent_in)
-    to = links.url(request, "twins", twin, "collections", collection_id)
-    document["snapshot"] = seen.snapshot.id
-    document["links"] = [
-        *links.own(request, chosen, ITEM_FORMS),
-        links.link(to, "collection", JSON, "The collection"),
-        *document.get("links", ()),
-    ]
+    document = item_document(request, chosen, seen.snapshot, collection_id, document)
     name = str(document["properties"].get("name") or document["id"])
     context = {"map": sketch.draw([document] if sent_in is CRS84 else [])}
     page = Page(name, above(request, twin, about), "item.html", context)
@@ -235,3 +229,7 @@ def identified(request: Request, twin: Twin, feature_id: FeatureId) -> Response:
         raise NotFound(f"nothing is identified by {request.url.path}", remedy=e.remedy) from e
     to = links.url(request, "twins", twin, "collections", collection_id, "items", feature_id)
     return RedirectResponse(to, 303)
+
+
+# After the items: the routes that are asked most are looked at first.
+router.include_router(schemas.router)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -61,19 +61,21 @@ class Features:
             return None
         _, found = client.feature(seen, identifier, collection, crs)
         related = client.related(seen, collection, found)
-        document = _document(request, seen, collection, found)
+        geometry = orjson.loads(found["geometry"]) if found["geometry"] else None
+        document = one_document(request, seen.snapshot.twin, {**found, "geometry": geometry})
         document["links"] += [_related(request, seen.snapshot.twin, name, to) for name, to in related]
         return document
 
 
-def _document(request: Request, seen: Reading, collection: str, found: dict[str, Any]) -> dict[str, Any]:
-    twin, identifier = seen.snapshot.twin, found["id"]
+def one_document(request: Request, twin: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a feature from all that is known of it (see :func:`ldt.store.features.one`)."""
+    identifier = found["id"]
     uri = feature_uri(settings().id_base, twin, identifier)
     dataset = links.url(request, "twins", twin, "datasets", identifier.partition(".")[0])
     return {
         "type": "Feature",
         "id": identifier,
-        "geometry": orjson.loads(found["geometry"]) if found["geometry"] else None,
+        "geometry": found["geometry"],
         "properties": found["properties"],
         "uri": uri,
         "identifier": {

@@ -7,6 +7,7 @@ is left to the usual way, which says the same of it as ever: so there is one pla
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import orjson
@@ -16,20 +17,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ldt.api.context import service
-from ldt.api.features.answers import about, content_crs, page_links
-from ldt.api.features.request import first_token, position, selection
+from ldt.api.features.answers import about, content_crs, item_document, page_links
+from ldt.api.features.kind import Features, one_document
+from ldt.api.features.request import asked_crs, first_token, position, selection
 from ldt.api.negotiate import GEOJSON
 from ldt.api.parameters import DEFAULT_LIMIT
 from ldt.api.remembered import Remembered
-from ldt.api.respond import etag, headers, unchanged
+from ldt.api.respond import dumps, etag, headers, unchanged
 from ldt.errors import LdtError
-from ldt.store import pages
+from ldt.store import features, pages
+from ldt.store.crs import Crs
 from ldt.store.pages import Position, Selection
+from ldt.store.references import reference_properties
 from ldt.store.statements import Statement
 
 #: More items, or a larger page, are streamed.
 _MAX_ITEMS, _MAX_BYTES = 1000, 8 * 1024 * 1024
 _PLAIN = frozenset({"", "*/*", "application/json", "application/geo+json"})
+#: Where PostgreSQL begins to count microseconds.
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _OWN = frozenset({"f", "limit", "token", "at"})
 
 
@@ -154,6 +160,78 @@ async def _answer(
     return Response(body, headers=headers(tag, links, content_crs(asked.crs)), media_type=GEOJSON.media_type)
 
 
+async def item(request: Request) -> Response | None:
+    """Return one feature, or None where the usual way must answer."""
+    given, path = request.query_params, request.path_params
+    if not (is_plain(request) and given.keys() <= {"f", "at", "crs"}):
+        return None
+    twin, collection, at = path["twin"], path["collectionId"], given.get("at")
+    memory = service(request).memory
+    for _ in range(2):
+        try:
+            crs = asked_crs(given.get("crs"))
+            seen = await memory.recall(request, twin, collection, at, None)
+        except LdtError:
+            return None
+        try:
+            return await _one(request, seen, path["featureId"], crs)
+        except _OutOfDate:
+            memory.forget(request, twin, collection, at, None)
+    return None
+
+
+async def _one(request: Request, seen: Remembered, identifier: str, crs: Crs) -> Response | None:
+    name, dot, fid = identifier.partition(".")
+    dataset = seen.snapshot.datasets.get(name)
+    if not isinstance(seen.kind, Features) or not dot or dataset is None:
+        return None
+    if dataset.feature_type != seen.items.collection:
+        return None
+    key = ("one", name, crs.uri)
+    statement = seen.statements.get(key) or seen.statements.put(
+        key, features.one_statement(seen.snapshot, dataset, crs, seen.state)
+    )
+    result = await service(request).statements.run(statement, {"fid": fid}, gone(request))
+    if not result.ntuples:
+        return None
+    _check(seen, result, 0, result.nfields - 1)
+    tag = etag(request, seen.snapshot, GEOJSON)
+    if same := unchanged(request, tag):
+        return same
+    found = _known(result)
+    references = reference_properties(seen.items.collection)
+    if references and references.keys() & orjson.loads(found["properties"] or b"{}").keys():
+        return None
+    fragments = {n: orjson.Fragment(found[n] or b"null") for n in ("geometry", "properties", "raw")}
+    document = one_document(request, seen.snapshot.twin, {**found, **fragments, "id": identifier})
+    whole = item_document(request, GEOJSON, seen.snapshot, seen.items.collection, document)
+    sent = headers(tag, whole["links"], content_crs(crs))
+    return Response(dumps(whole), headers=sent, media_type=GEOJSON.media_type)
+
+
+def _known(result: pq.abc.PGresult) -> dict[str, Any]:
+    """Return what a row says of a feature: JSON as bytes, instants and texts as such."""
+    found: dict[str, Any] = {}
+    for column in range(result.nfields):
+        name, value = (result.fname(column) or b"").decode(), result.get_value(0, column)
+        if value is None or name == "geometry":
+            found[name] = value
+        elif name in {"properties", "raw"}:
+            found[name] = value[1:]  # the version of jsonb's binary form
+        elif name in {"valid_from", "valid_to"}:
+            found[name] = _EPOCH + timedelta(microseconds=int.from_bytes(value, signed=True))
+        elif name in {"source_id", "source_row", "state"}:
+            found[name] = int.from_bytes(value, signed=True)
+        else:
+            found[name] = value.decode()
+    return found
+
+
+def _check(seen: Remembered, result: pq.abc.PGresult, row: int, column: int) -> None:
+    if int.from_bytes(result.get_value(row, column) or b"") != seen.snapshot.state:
+        raise _OutOfDate
+
+
 class _Page:
     """A page of items while it is read; each statement must have read the snapshot's state."""
 
@@ -170,11 +248,7 @@ class _Page:
         self.shape = (rectangles, asked.start is None, asked.end is None, further)
 
     async def _run(self, statement: Statement, given: dict[str, Any]) -> pq.abc.PGresult:
-        return await self.statements.run(statement, {**self.values, **given}, _gone(self.request))
-
-    def _check(self, result: pq.abc.PGresult, row: int, column: int) -> None:
-        if int.from_bytes(result.get_value(row, column) or b"") != self.seen.snapshot.state:
-            raise _OutOfDate
+        return await self.statements.run(statement, {**self.values, **given}, gone(self.request))
 
     async def rows(self, number: int, after: Position | None) -> tuple[list[bytes], Position | None]:
         """Return (GeoJSON texts, the position of the last but one of as many as are asked for)."""
@@ -197,7 +271,7 @@ class _Page:
             result = await self._run(statement, given)
             count, keys = result.ntuples, len(self.asked.sort)
             if count:
-                self._check(result, 0, 3 + keys)
+                _check(self.seen, result, 0, 3 + keys)
             complete = count > 0
             get = result.get_value
             found += [get(i, 2) or b"" for i in range(count)]
@@ -216,7 +290,7 @@ class _Page:
         if statement is None:
             statement = self.seen.statements.put("state", pages.state_of(self.seen.state))
         result = await self._run(statement, {})
-        self._check(result, 0, 0)
+        _check(self.seen, result, 0, 0)
 
     async def matched(self, returned: int) -> dict[str, int]:
         """Return how many items match, as a member of the document; exact where that is known or costs little."""
@@ -241,7 +315,7 @@ class _Page:
         if expected > pages.EXACT_COUNT:
             return expected, False
         result = await self._run(few, {})
-        self._check(result, 0, 1)
+        _check(self.seen, result, 0, 1)
         number = int.from_bytes(result.get_value(0, 0) or b"")
         return (number, True) if number <= pages.EXACT_COUNT else (max(number, expected), False)
 
@@ -253,9 +327,11 @@ def _position(result: pq.abc.PGresult, row: int, keys: int) -> Position:
     return Position(int.from_bytes(part, signed=True), key.decode(), values)
 
 
-def _gone(request: Request) -> Callable[[], Awaitable[None]]:
-    async def gone() -> None:
+def gone(request: Request) -> Callable[[], Awaitable[None]]:
+    """Return what returns when the client of a request has gone away."""
+
+    async def disconnected() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
 
-    return gone
+    return disconnected
