@@ -178,3 +178,45 @@ def test_coordinates_in_another_crs(client: TestClient) -> None:
     }.items():
         found = _items(client, "ne_110m_populated_places_simple", **{"filter": text, "filter-crs": crs})
         assert [f["properties"]["name"] for f in found["features"]] == ["Luxembourg"], crs
+
+
+_LITERALS = {
+    "string": "'foo'",
+    "boolean": "true",
+    "number": "3.14",
+    "integer": "1",
+    "date-time": "TIMESTAMP('2022-04-14T14:48:46Z')",
+    "date": "DATE('2022-04-14')",
+}
+
+
+def _ids(client: TestClient, layer: str, text: str) -> set[str]:
+    return {feature["id"] for feature in _items(client, layer, filter=text)["features"]}
+
+
+def test_the_abstract_tests_of_comparison_on_a_queryable_of_each_type(client: TestClient) -> None:
+    """/conf/basic-cql2/comparison and is-null, /conf/property-property/comparison-…: value and property on either side."""
+    layer = LAYERS[1]
+    queryables = client.get(f"/twins/world/collections/{layer}/queryables").json()["properties"]
+    every = _ids(client, layer, "true")
+    assert _ids(client, layer, "false") == set()
+    for name in ("name", "namealt", "pop_max", "date", "start", "boolean"):
+        null, there = _ids(client, layer, f'"{name}" IS NULL'), _ids(client, layer, f'"{name}" is not null')
+        assert (null & there, null | there) == (set(), every)
+        about = queryables[name]
+        value = _LITERALS[about.get("format", about["type"])]
+        for one, other in (("=", "<>"), (">", "<="), ("<", ">=")):
+            for left, right in ((f'"{name}"', value), (value, f'"{name}"')):
+                found = [_ids(client, layer, f"{left} {op} {right}") for op in (one, other)]
+                assert not found[0] & found[1], name
+                assert found[0] | found[1] == there, name
+        assert _ids(client, layer, f'"{name}" >= "{name}"') == there
+        assert _ids(client, layer, f'"{name}" <> "{name}"') == set()
+
+
+def test_coordinates_that_there_are_not_are_refused(client: TestClient) -> None:
+    """/conf/basic-spatial-functions/s_intersects and its successors: POINT(90 180)."""
+    for text in ("S_INTERSECTS(geom,POINT(90 180))", "S_DISJOINT(geom,MULTIPOINT(7.02 49.92, 90 180))"):
+        answer = client.get(f"/twins/world/collections/{LAYERS[0]}/items", params={"filter": text})
+        assert answer.status_code == 400
+        assert "outside" in answer.json()["detail"]
