@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -12,7 +13,7 @@ from tests.store.cql2.expressions import conditions, evaluated
 from tests.store.cql2.people import PEOPLE, PROPERTIES, ROWS, found, people, values
 
 from ldt.errors import UsageError
-from ldt.store.connect import compiled
+from ldt.store.connect import compiled, execute
 from ldt.store.cql2 import FUNCTIONS, expression, parse
 
 
@@ -84,6 +85,15 @@ def test_holds_for_the_rows_for_which_it_is_true(conn: psycopg.Connection[Any], 
 )
 def test_holds_for(conn: psycopg.Connection[Any], text: str, rows: set[int]) -> None:
     assert ask(conn, text) == rows
+
+
+def test_texts_compare_by_code_point_whatever_the_column_says(conn: psycopg.Connection[Any]) -> None:
+    """For people's eyes, a comes before B; by code point, after it."""
+    own = PROPERTIES["s"].column.collate("und-x-icu")
+    for text in ("s > 'B'", "'B' < s", "s BETWEEN 'B' AND 'b'", "s IN ('a','a%b','it''s','Straße','Äé')"):
+        condition = expression(parse(text), {"s": replace(PROPERTIES["s"], column=own)})
+        names = {r[0] for r in execute(conn, PEOPLE.select().where(condition)).fetchall()}
+        assert {0, 6} <= names, text
 
 
 @pytest.mark.parametrize(

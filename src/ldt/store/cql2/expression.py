@@ -271,9 +271,10 @@ def _comparable(op: str, *operands: Operand) -> list[Any]:
             )
     if first.is_instant:
         return temporal.same_granularity(*operands)
-    sql = [o.sql for o in operands]
-    # By code point, whatever the database's locale; one operand that says so is enough.
-    return [sql[0].collate("C"), *sql[1:]] if first.kind == "string" else sql
+    if first.kind != "string":
+        return [o.sql for o in operands]
+    # By code point, whatever a column says; literals follow the first operand.
+    return [o.sql if n and o.literal is not None else o.sql.collate("C") for n, o in enumerate(operands)]
 
 
 def _calculated(op: str, first: Operand, second: Operand) -> Operand:
