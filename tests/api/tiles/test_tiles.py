@@ -302,3 +302,14 @@ def test_prompt_and_usual_tiles_are_the_same(client: TestClient) -> None:
             assert prompt.status_code == 200
             assert decoded(prompt.content) == decoded(usual.content)
             assert prompt.headers["cache-control"] == usual.headers["cache-control"]
+
+
+def test_a_kept_tile_is_packed_only_for_those_who_take_that(client: TestClient) -> None:
+    tile = f"{QUARTERS}/tiles/WebMercatorQuad/{slippy(7.1, 50, 7)}?properties=name"
+    for _ in range(2):
+        packed = client.get(tile, headers={"Accept-Encoding": "gzip"})
+        plain = client.get(tile, headers={"Accept-Encoding": "identity"})
+        assert "Accept-Encoding" in packed.headers["vary"]
+        assert "content-encoding" not in plain.headers
+        assert int(plain.headers["content-length"]) == len(plain.content)
+        assert packed.content == plain.content  # unpacked by the client
