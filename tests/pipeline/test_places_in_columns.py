@@ -12,13 +12,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import pandas as pd
 import pyogrio
 import pytest
 from pyproj import Transformer
+from shapely import Point
 from starlette.testclient import TestClient
 
 from ldt.api.app import create_app
+from ldt.cli.ingest import render_ingested
 from ldt.harmonise.recipe import load_recipe
 from ldt.pipeline.check import check
 from ldt.pipeline.ingest import ingest, make_twin
@@ -99,6 +102,28 @@ def test_a_doubt_about_the_order_is_told(tmp_path: Path) -> None:
     assert any(
         "the other way round they would lie in the area of EPSG:2180 too" in p for p in layer["problems"]
     )
+
+
+def test_a_doubt_about_the_order_is_told_by_the_ingest(
+    shared_database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Warsaw in EPSG:2180 lies in Poland with its numbers exchanged too; with the country stated there is no doubt."""
+    x, y = Transformer.from_crs("EPSG:4326", "EPSG:2180", always_xy=True).transform(*WARSZAWA)
+    path = tmp_path / "doubtful.gpkg"
+    frame = geopandas.GeoDataFrame({"name": ["a"]}, geometry=[Point(x, y)], crs="EPSG:2180")
+    frame.to_file(path, engine="pyogrio")
+    make_twin(shared_database_url, "doubts")
+    recipe = load_recipe("generic/features")
+    first, again = (ingest(shared_database_url, "doubts", recipe, [path]) for _ in range(2))
+    assert (first.unchanged, again.unchanged) == (False, True)
+    for done in (first, again):
+        assert done.said is not None
+        assert done.said.count("both orders lie in the area of use") == 1
+        assert set(done.summary()) == set(first.summary())
+        render_ingested(done)
+        assert "  in doubt: both orders lie in the area of use" in capsys.readouterr().out
+    told = recipe.model_copy(update={"source": recipe.source.model_copy(update={"country": "PL"})})
+    assert ingest(shared_database_url, "doubts", told, [path], name="told").said is None
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,11 @@ import yaml
 
 from ldt.errors import NotFound, RecipeError
 from ldt.model.indicator import Definition
+from ldt.pipeline.ingest import make_twin
 from ldt.settings import shipped
-from ldt.store import catalogue
+from ldt.store import catalogue, schema
 from ldt.store.connect import connect
+from ldt.store.schema import is_current
 
 
 @pytest.fixture
@@ -134,3 +136,28 @@ def test_definitions_come_back_as_they_were(conn: psycopg.Connection[Any]) -> No
     assert catalogue.indicator_definition(conn, "natural-share") == files["natural-share"]
     with pytest.raises(NotFound, match="there are: data-completeness"):
         catalogue.indicator_definition(conn, "nothing")
+
+
+def test_other_files_are_noticed_and_loaded_by_the_next_ingest(
+    database_url: str, conn: psycopg.Connection[Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade that brings other vocabularies and no other schema needs no command of its own."""
+    assert is_current(conn)
+    for module in (schema, catalogue):
+        monkeypatch.setattr(module, "shipped", lambda _kind: folder)
+    assert is_current(conn)
+    change(folder / "vocabularies" / "scales.yaml", source="another source")
+    assert not is_current(conn)
+    make_twin(database_url, "any")
+    assert catalogue.vocabulary(conn, "scales")["source"] == "another source"
+    assert is_current(conn)
+    rows = written(conn)
+    make_twin(database_url, "any")
+    assert written(conn) == rows
+    (folder / "indicators" / "natural-share.yaml").unlink()
+    assert not is_current(conn)
+    # A database that nobody wrote the digest into is one of an older version.
+    conn.execute("COMMENT ON SCHEMA ldt IS NULL")
+    assert not is_current(conn)
+    make_twin(database_url, "any")
+    assert is_current(conn)

@@ -169,8 +169,8 @@ def render_ingested(done: Ingested) -> None:
     state = "unchanged, still version" if done.unchanged else "version"
     tally = done.tally
     say(f"{done.dataset}: {state} {done.version} (revision {done.revision})")
-    if done.said:
-        say(f"  {done.said}")
+    for line in (done.said or "").splitlines():
+        say(f"  {line}")
     parts = [f"{getattr(tally, n):,} {n}" for n in _OUTCOMES]
     say(f"  read {tally.read:,} = {' + '.join(parts)}")
     if tally.derived:

@@ -29,7 +29,7 @@ from ldt.store.connect import connect, translated
 from ldt.store.load import Changes, Load, Rows, SourceObject, VersionKey, commit, exclusive
 from ldt.store.load_features import FeatureRows
 from ldt.store.load_observations import ObservationRows
-from ldt.store.schema import newest, schema_of
+from ldt.store.schema import is_current
 from ldt.store.snapshots import own_namespace
 
 # What few ingests need is loaded by those: it brings libraries that take as long to load as a small file takes to read.
@@ -49,7 +49,8 @@ Progress = Callable[[str, int], None]
 class Ingested:
     """What an ingest did. `version` and `revision` are those of the state that now is; `unchanged` means nothing was written.
 
-    `said` is what the user should know of how the source was read (the layer that was taken).
+    `said` is what the user should know of how the source was read (the layer that was taken, doubts about the order of
+    axes), a line each.
     """
 
     dataset: str
@@ -140,7 +141,7 @@ def ingest(
             with exclusive(conn, dataset_id):
                 before = current(conn, dataset_id, dataset_name, key)
                 if before is not None:
-                    return before
+                    return replace(before, said=_lines(said, before.said))
                 load = _begin(conn, url, twin_id, dataset_id, recipe)
                 _run(load, recipe, resources, key.sources, context, progress, mended[1] if mended else {})
                 if recipe.source.keep:
@@ -152,6 +153,7 @@ def ingest(
                 if recipe.collection:
                     views.refresh(conn, twin_id, recipe.collection, changed=dataset_id)
     names = [r.name for r in resources]
+    said = _lines(said, _doubts(load.crs))
     return Ingested(
         dataset_name, loaded.version, loaded.revision, False, loaded.tally, loaded.changes, names, said
     )
@@ -160,10 +162,10 @@ def ingest(
 def make_twin(url: str, name: str) -> bool:
     """Make a twin without a boundary if there is none of that name; tell whether it was made.
 
-    The schema of the database is brought up to date first if it is not.
+    The schema and the catalogue of the database are brought up to date first if they are not.
     """
     with connect(url, application="ldt ingest") as conn:
-        if schema_of(conn) != newest():
+        if not is_current(conn):
             from ldt.store.migrate import migrate
 
             migrate(url)
@@ -351,6 +353,16 @@ def _add_crs(known: list[dict[str, Any]], chunk: Chunk, source: str) -> None:
             known.append(named)
 
 
+def _doubts(crs: Sequence[dict[str, Any]]) -> str | None:
+    """Return what is doubtful of the CRS that a version met."""
+    return _lines(*(f"in doubt: {entry['doubt']}" for entry in crs if entry.get("doubt")))
+
+
+def _lines(*said: str | None) -> str | None:
+    """Return several things that were said, a line each, none of them twice."""
+    return "\n".join(dict.fromkeys(one for one in said if one)) or None
+
+
 def _current_version(conn: psycopg.Connection[Any], dataset_id: int) -> int:
     row = conn.execute("SELECT max(version) FROM ldt.version WHERE dataset_id = %s", (dataset_id,)).fetchone()
     return int(row[0]) if row and row[0] is not None else 0
@@ -360,11 +372,12 @@ def current(conn: psycopg.Connection[Any], dataset_id: int, name: str, key: Vers
     """Return what the current version is if it was made of the very same key, else None."""
     row = conn.execute(
         "SELECT v.version, v.revision, v.read, v.accepted, v.repaired, v.rejected, v.duplicate, v.outside, v.derived,"
-        " v.missing, v.rows, upper_inf(d.removed) FROM ldt.version v JOIN ldt.dataset d ON d.id = v.dataset_id"
+        " v.missing, v.rows, v.crs, upper_inf(d.removed) FROM ldt.version v JOIN ldt.dataset d ON d.id = v.dataset_id"
         " WHERE v.dataset_id = %s AND v.version = d.current_version AND v.key = %s",
         (dataset_id, key.digest),
     ).fetchone()
     if row is None or row[-1]:
         return None
     tally = Tally(*row[2:10])
-    return Ingested(name, row[0], row[1], True, tally, Changes(rows=row[10]), [s.name for s in key.sources])
+    names = [s.name for s in key.sources]
+    return Ingested(name, row[0], row[1], True, tally, Changes(rows=row[10]), names, _doubts(row[11]))

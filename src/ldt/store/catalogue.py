@@ -24,6 +24,7 @@ from ldt.model.law import RuleSet
 from ldt.model.vocabulary import Concept, Vocabulary
 from ldt.settings import shipped
 from ldt.store.connect import fetch_all, translated
+from ldt.store.schema import catalogue_digest, note_catalogue
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -113,6 +114,9 @@ def load_catalogue(conn: psycopg.Connection[Any], folder: Path | None = None) ->
     Raises:
         RecipeError: a file is wrong; nothing is changed then.
     """
+    told = catalogue_digest(
+        folder
+    )  # before the files are read: what changes meanwhile is loaded the next time
     vocabularies = read_files("vocabularies", Vocabulary, folder)
     definitions = read_files("indicators", Definition, folder)
     chains = read_files("dpsir", Chain, folder)
@@ -140,6 +144,7 @@ def load_catalogue(conn: psycopg.Connection[Any], folder: Path | None = None) ->
         for chain in chains:
             _write_chain(cursor, chain)
         _remove(cursor, "DELETE FROM ldt.dpsir_chain WHERE id <> ALL (%s)", chains)
+        note_catalogue(conn, told)
     return len(vocabularies)
 
 
