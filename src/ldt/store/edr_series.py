@@ -310,32 +310,30 @@ def around(
     conn: psycopg.Connection[Any],
     snapshot: Snapshot,
     dataset: DatasetVersion,
-    place: tuple[float, float],
+    place: bytes,
     metres: float | None,
     wanted: Sequence[Measured],
     limit: int,
-) -> list[tuple[Station, float]]:
-    """Return the stations around a place with their geodesic distance in metres, the nearest first.
+) -> list[Station]:
+    """Return the stations around a place, the nearest first. Distances are geodesic.
 
     Args:
         conn: a connection in the transaction in which the snapshot was resolved.
         snapshot: the state to read.
         dataset: whose stations.
-        place: longitude and latitude in degrees.
+        place: WKB of a point or a line in EPSG:4326, x = longitude.
         metres: only those at most so far away; None is any distance.
         wanted: only those that measure one of these.
         limit: how many at most.
     """
     s = _stations(snapshot, dataset).c
-    here = cast(func.ST_SetSRID(func.ST_MakePoint(*place), 4326), Geography)
+    here = cast(func.ST_GeomFromWKB(place, 4326), Geography)
     there = cast(s.geom, Geography)
-    distance = func.ST_Distance(there, here).label("metres")
-    statement = _shown(s).add_columns(distance).where(s.geom.is_not(None), _measures(s, wanted))
-    statement = statement.order_by(distance, s.code)
+    statement = _shown(s).where(s.geom.is_not(None), _measures(s, wanted))
+    statement = statement.order_by(func.ST_Distance(there, here), s.code)
     if metres is not None:
         statement = statement.where(func.ST_DWithin(there, here, metres))
-    rows = fetch_all(conn, statement.limit(limit))
-    return [(_station(row), float(row["metres"])) for row in rows]
+    return [_station(row) for row in fetch_all(conn, statement.limit(limit))]
 
 
 def _measures(s: Any, wanted: Sequence[Measured]) -> ColumnElement[bool]:

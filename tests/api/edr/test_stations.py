@@ -116,6 +116,24 @@ def test_stations_in_a_place(client: TestClient) -> None:
     ask(client, f"{AIR}/cube", 204, **when, bbox="0,0,1,1")
 
 
+def test_stations_along_a_line(client: TestClient) -> None:
+    def found(coords: str, **more: str) -> dict[str, dict[str, float]]:
+        asked = ask(client, f"{AIR}/trajectory", coords=coords, parameter_name="NO2_PT1H", **more)
+        return {c["id"]: series(c, "NO2_PT1H") for c in coverages(asked)}
+
+    # The line passes A1 and B within ten kilometres, and the third at 78.
+    both = found("LINESTRING(6.8 50.9,7 51)")
+    assert set(both) == {"A1", "B~2F~C3~BC~202"}
+    assert both["A1"] == hours(0)
+    # With times it has the values of its way.
+    first, last = START + 3 * HOUR, START + 6 * HOUR
+    m = f"LINESTRINGM(6.8 50.9 {first.timestamp():.0f},7 51 {last.timestamp():.0f})"
+    assert found(m)["A1"] == hours(0, first, last)
+    assert found(m, datetime="2024-02-28T05:00:00Z/..")["A1"] == hours(0, first + 2 * HOUR, last)
+    ask(client, f"{AIR}/trajectory", 204, coords=m, datetime="2024-02-29/..")
+    ask(client, f"{AIR}/trajectory", 204, coords="LINESTRING(0 0,1 1)")
+
+
 def test_locations_are_listed_in_pages(client: TestClient) -> None:
     whole = ask(client, f"{AIR}/locations").json()
     frame = geopandas.read_file(io.BytesIO(ask(client, f"{AIR}/locations", f="GeoJSON").content))

@@ -32,8 +32,9 @@ from ldt.timerange import Interval, parse_duration
 
 GEOD = Geod(ellps="WGS84")
 Floats = NDArray[np.float64]
-#: Points along the side of a circle or a line of a grid that is carried into another CRS.
-_AROUND = 72
+#: Points of a circle that is carried into another CRS; places that are looked at on the way through a cell, so that the
+#: corners that a line cuts unseen are few and small.
+_AROUND, _STEPS = 72, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +205,10 @@ def trajectory(
     pieces: list[Piece] = []
     for layer in _layers(coverages, parameters, asked):
         for leg in legs:
-            x, y, m, rows, columns = _along(layer.coverage.grid, asked.crs, leg)
-            inside = rows >= 0
-            if not inside.any():
+            found = _along(layer.coverage.grid, asked.crs, leg)
+            if found is None or not (found[3] >= 0).any():
                 continue
-            x, y, m, rows, columns = (a[inside] for a in (x, y, m, rows, columns))
+            x, y, m, rows, columns = (a[found[3] >= 0] for a in found)
             if np.isnan(m).any():
                 pieces.append(_piece("line", layer, x, y, layer.read(rows, columns)))
             elif piece := _track(layer, x, y, m, rows, columns):
@@ -216,25 +216,44 @@ def trajectory(
     return _bounded(Found(asked.crs, parameters, pieces))
 
 
-def _along(grid: Grid, crs: Crs, leg: Floats) -> tuple[Any, ...]:
-    """Return x, y, m, row, column of the places where a line is in the middle of its way through each cell."""
-    x, y = carrier(code_of(crs), grid.crs).transform(leg[:, 0], leg[:, 1])
-    cell = min(abs(grid.transform[0]), abs(grid.transform[4]))
-    parts = []
-    for a, b in pairwise(range(len(leg))):
-        way = math.hypot(x[b] - x[a], y[b] - y[a])
-        # Four steps a cell, so that the corners that a line cuts are few and small.
-        steps = max(1, math.ceil(4 * way / cell)) if math.isfinite(way) else 4 * MAX_PLACES
-        parts.append(np.linspace(leg[a], leg[b], steps, endpoint=False))
-        if sum(map(len, parts)) > 4 * MAX_PLACES:
-            raise TooLarge(f"the line crosses more than {MAX_PLACES:,} cells", where="coords", remedy="ask for a shorter one")  # fmt: skip
-    steps_ = np.vstack([*parts, leg[-1:]])
-    rows, columns = cells_of(grid, crs, steps_[:, 0], steps_[:, 1])
+def _along(grid: Grid, crs: Crs, leg: Floats) -> tuple[Any, ...] | None:
+    """Return x, y, m, row, column of the places where a line is in the middle of its way through each cell; None outside."""
+    parts: list[Floats] = []
+    for first, last in pairwise(leg):
+        for stretch in _stretches(grid, crs, first, last):
+            parts.append(stretch)
+            if sum(map(len, parts)) > _STEPS * MAX_PLACES:
+                raise TooLarge(f"the line crosses more than {MAX_PLACES:,} cells", where="coords", remedy="ask for a shorter one")  # fmt: skip
+    if not parts:
+        return None
+    steps = np.vstack(parts)
+    rows, columns = cells_of(grid, crs, steps[:, 0], steps[:, 1])
     change = (np.diff(rows) != 0) | (np.diff(columns) != 0)
     firsts = np.concatenate([[0], np.flatnonzero(change) + 1])
-    lasts = np.concatenate([firsts[1:] - 1, [len(steps_) - 1]])
-    middle = (steps_[firsts] + steps_[lasts]) / 2
+    lasts = np.concatenate([firsts[1:] - 1, [len(steps) - 1]])
+    middle = (steps[firsts] + steps[lasts]) / 2
     return middle[:, 0], middle[:, 1], middle[:, 2], rows[firsts], columns[firsts]
+
+
+def _stretches(grid: Grid, crs: Crs, first: Floats, last: Floats) -> Iterator[Floats]:
+    """Yield the parts of a straight line that come near a grid, as (x, y, m) of places a quarter of a cell apart."""
+    carry = carrier(code_of(crs), grid.crs)
+    a, _, c, _, e, f = grid.transform
+    cell = min(abs(a), abs(e))
+    (x0, x1), (y0, y1) = carry.transform([first[0], last[0]], [first[1], last[1]])
+    way = math.hypot(x1 - x0, y1 - y0)
+    # First in stretches of a hundred cells: most of a long line lies elsewhere.
+    number = min(max(1, math.ceil(way / cell / 100)), 20_000) if math.isfinite(way) else 1000
+    ends = np.linspace(first, last, number + 1)
+    x, y = (np.asarray(v) for v in carry.transform(ends[:, 0], ends[:, 1]))
+    with np.errstate(invalid="ignore"):
+        west, east = np.minimum(x[:-1], x[1:]), np.maximum(x[:-1], x[1:])
+        south, north = np.minimum(y[:-1], y[1:]), np.maximum(y[:-1], y[1:])
+        near = (east >= c) & (west <= c + a * grid.width) & (north >= f + e * grid.height) & (south <= f)
+        length = np.hypot(x[1:] - x[:-1], y[1:] - y[:-1])
+    for n in np.flatnonzero(near & np.isfinite(length)):
+        steps = min(max(1, math.ceil(_STEPS * length[n] / cell)), _STEPS * MAX_PLACES + 1)
+        yield np.linspace(ends[n], ends[n + 1], steps + 1)
 
 
 def _track(

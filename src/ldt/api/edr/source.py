@@ -69,5 +69,5 @@ def required(seen: Reading, collection: str, query: str) -> Grids | Stations:
 #: The queries that each has, in the order in which they are listed.
 QUERIES: dict[type, tuple[str, ...]] = {
     Grids: ("position", "radius", "area", "cube", "trajectory"),
-    Stations: ("position", "radius", "area", "cube", "locations", "items"),
+    Stations: ("position", "radius", "area", "cube", "trajectory", "locations", "items"),
 }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from ldt.api.context import Reading
 from ldt.api.edr.gridded import carrier, code_of
@@ -19,8 +22,10 @@ from ldt.model.snapshot import DatasetVersion
 from ldt.store import edr_series
 from ldt.store.crs import Crs
 from ldt.store.edr_series import Measured, Series, Station
+from ldt.timerange import Interval
 
-#: Metres from the nearest station at which a position still has its values, where it lies outside of the collection's extent.
+#: Metres from the nearest station at which a position still has its values, where it lies outside of the collection's extent;
+#: and from a line at which stations lie along it.
 NEAR = 10_000.0
 
 
@@ -33,10 +38,11 @@ def at(
     """
     bbox, _ = edr_series.extent(seen.conn, seen.snapshot, dataset)
     found: dict[str, Station] = {}
-    for x, y in shapely.get_coordinates(degrees(points, crs)):
-        inside = bbox is not None and bbox[0] <= x <= bbox[2] and bbox[1] <= y <= bbox[3]
-        reach = None if inside else NEAR
-        for station, _ in edr_series.around(seen.conn, seen.snapshot, dataset, (x, y), reach, wanted, 1):
+    extent = None if bbox is None else shapely.box(*bbox)
+    for point in shapely.get_parts(degrees(points, crs)):
+        reach = None if extent is not None and extent.intersects(point) else NEAR
+        here = shapely.to_wkb(point)
+        for station in edr_series.around(seen.conn, seen.snapshot, dataset, here, reach, wanted, 1):
             found.setdefault(station.thing, station)
     return list(found.values())
 
@@ -45,16 +51,29 @@ def around(
     seen: Reading,
     dataset: DatasetVersion,
     wanted: Sequence[Measured],
-    points: shapely.Geometry,
+    places: shapely.Geometry,
     metres: float,
     crs: Crs,
 ) -> list[Station]:
-    """Return the stations that measure what is wanted within a geodesic distance of some points."""
+    """Return the stations that measure what is wanted within a geodesic distance of some points or lines."""
     found: dict[str, Station] = {}
-    for x, y in shapely.get_coordinates(degrees(points, crs)):
-        near = edr_series.around(seen.conn, seen.snapshot, dataset, (x, y), metres, wanted, MAX_PLACES + 1)
-        found |= {station.thing: station for station, _ in near}
+    for part in shapely.get_parts(degrees(places, crs)):
+        here = shapely.to_wkb(part)
+        near = edr_series.around(seen.conn, seen.snapshot, dataset, here, metres, wanted, MAX_PLACES + 1)
+        found |= {station.thing: station for station in near}
     return _few(list(found.values()))
+
+
+def while_passing(asked: Asked, legs: Sequence[NDArray[np.float64]]) -> Asked | None:
+    """Return what is asked for, its time cut to that of the lines where they have one; None if nothing is left of it."""
+    moments = np.concatenate([leg[:, 2] for leg in legs])
+    if np.isnan(moments).any():
+        return asked
+    first, last = (datetime.fromtimestamp(m, UTC) for m in (moments.min(), moments.max()))
+    if asked.within is not None:
+        first = max(first, asked.within.start or first)
+        last = min(last, asked.within.end or last)
+    return replace(asked, within=Interval(first, last)) if first <= last else None
 
 
 def inside(
