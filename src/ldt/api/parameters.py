@@ -14,9 +14,11 @@ from starlette.requests import Request
 
 from ldt.errors import UnknownParameter, UsageError
 from ldt.settings import settings
+from ldt.store.crs import CRS84 as CRS84_CRS
+from ldt.store.crs import crs_of
 from ldt.timerange import Interval, parse_interval
 
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+CRS84 = CRS84_CRS.uri
 DEFAULT_LIMIT = 10
 
 Box = tuple[float, float, float, float]
@@ -59,8 +61,11 @@ Bbox = Annotated[
 ]
 BboxCrs = Annotated[
     str | None,
-    Query(alias="bbox-crs", description="The CRS of bbox; only the default, CRS84."),
-    _text(enum=[CRS84]),
+    Query(
+        alias="bbox-crs",
+        description="The CRS of bbox, whose axis order it has; the collection lists them.",
+    ),
+    _text(format="uri", default=CRS84),
 ]
 Datetime = Annotated[
     str | None,
@@ -126,13 +131,19 @@ def parse_bbox(text: str | None, crs: str | None = None) -> tuple[Box, ...]:
     ask for them.
 
     Raises:
-        UsageError: not four or six finite numbers, south of north, or another CRS.
+        UsageError: not four or six finite numbers, south of north, or a CRS that is not supported or not in degrees.
     """
-    if crs is not None and crs != CRS84:
-        raise UsageError(f"bbox cannot be given in {crs}", where="bbox-crs", remedy=f"give it in {CRS84}")
+    stated = CRS84_CRS if crs is None else crs_of(crs, "bbox-crs")
+    if not stated.geographic:
+        raise UsageError(
+            f"bbox cannot be given in {stated.uri} here", where="bbox-crs", remedy=f"give it in {CRS84}"
+        )
     if text is None:
         return ()
     numbers = [_number(part) for part in text.split(",")]
+    if stated.flipped and len(numbers) in (4, 6):
+        half = len(numbers) // 2
+        numbers = [n for c in (numbers[:half], numbers[half:]) for n in (c[1], c[0], *c[2:])]
     if len(numbers) not in (4, 6):
         raise UsageError(
             f"bbox has {len(numbers)} numbers", where="bbox", remedy="write west,south,east,north in degrees"

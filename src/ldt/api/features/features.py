@@ -61,6 +61,12 @@ _CONFORMANCE = (
     f"{_SPEC}ogcapi-features-1/1.0/conf/core",
     f"{_SPEC}ogcapi-features-1/1.0/conf/geojson",
     f"{_SPEC}ogcapi-features-1/1.0/conf/html",
+    f"{_SPEC}ogcapi-features-2/1.0/conf/crs",
+    f"{_SPEC}ogcapi-features-3/1.0/conf/queryables",
+    f"{_SPEC}ogcapi-features-3/1.0/conf/queryables-query-parameters",
+    f"{_SPEC}ogcapi-common-3/1.0/conf/schemas",
+    f"{_SPEC}ogcapi-common-3/1.0/conf/queryables",
+    f"{_SPEC}ogcapi-common-3/1.0/conf/sortables",
 )
 
 router = APIRouter(tags=["features"], route_class=prompt.Route)

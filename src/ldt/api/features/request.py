@@ -14,10 +14,11 @@ from sqlalchemy import ColumnElement, Text, and_, cast, literal, or_
 from sqlalchemy.dialects.postgresql import JSONB
 from starlette.requests import Request
 
+from ldt.api.features.areas import areas
 from ldt.api.filters import read_filter
 from ldt.api.negotiate import GEOJSON, HTML, JSON, SCHEMA
 from ldt.api.paging import Token, bad_token, read_token
-from ldt.api.parameters import known, parse_bbox, parse_datetime, refuse_unknown
+from ldt.api.parameters import known, parse_datetime, refuse_unknown
 from ldt.errors import UsageError
 from ldt.store.crs import CRS84, Crs, crs_of, supported
 from ldt.store.items import Items, Property
@@ -111,7 +112,7 @@ def selection(
     if (asked := read_filter(condition, condition_lang, condition_crs, items.properties)) is not None:
         equal.append(asked)
     return Selection(
-        areas=parse_bbox(bbox, bbox_crs),
+        areas=areas(bbox, bbox_crs),
         start=interval.start if interval else None,
         end=interval.end if interval else None,
         where=and_(*equal) if equal else None,
