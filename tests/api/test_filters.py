@@ -156,6 +156,18 @@ def test_a_filter_as_deep_as_it_may_be_is_answered(client: TestClient) -> None:
     assert len(codes(client, "abs(" * (LEVELS - 10) + "-1" + ")" * (LEVELS - 10) + "=1")) == 25
 
 
+def test_levels_of_json_are_counted_outside_of_texts(client: TestClient) -> None:
+    def nested(levels: int) -> str:
+        return '{"op":"not","args":[' * levels + "true" + "]}" * levels
+
+    assert len(codes(client, nested(LEVELS), **{"filter-lang": JSON_FORM})) == 25
+    answer = asked(client, nested(LEVELS + 1), **{"filter-lang": JSON_FORM})
+    assert answer.status_code == 400
+    assert str(LEVELS) in answer.json()["detail"]
+    text = json.dumps({"op": "=", "args": [{"property": "code"}, '\\"' + "[{" * 3 * LEVELS]})
+    assert codes(client, text, **{"filter-lang": JSON_FORM}) == []
+
+
 HOSTILE = """
 import sys
 from ldt.api.filters import read_filter

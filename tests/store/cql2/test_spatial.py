@@ -33,6 +33,7 @@ SHAPES: list[Any] = [
         "POLYGON((2 2, 6 2, 6 6, 2 6, 2 2))",
         "POLYGON((0 0, 9 0, 9 9, 0 9, 0 0), (3 3, 3 6, 6 6, 6 3, 3 3))",
         "MULTIPOLYGON(((0 0, 1 0, 1 1, 0 1, 0 0)), ((4 4, 5 4, 5 5, 4 5, 4 4)))",
+        "POINT(4 2)",
     )
 ]
 FAR = [shapely.Point(x, y) for x, y in ((179.9, 0), (-179.9, 0), (0, 89), (0, -89), (10, 52), (6.96, 50.94))]
@@ -76,11 +77,12 @@ def _plain(form: Any) -> Any:
 
 @pytest.mark.parametrize("name", sorted(RELATIONS))
 def test_collections_are_the_union_of_their_members(conn: psycopg.Connection[Any], name: str) -> None:
-    square, touching = SHAPES[6], SHAPES[7]
-    text = f"{name}(geom, GEOMETRYCOLLECTION({square.wkt}, {touching.wkt}))"
     relation = getattr(shapely, name.removeprefix("s_"))
-    both = shapely.union_all([square, touching])
-    assert found(conn, parse(text)) == {n for n, s in enumerate(SHAPES) if relation(s, both)}
+    # Beside each other, one over the other, of several dimensions.
+    for one, other in ((6, 7), (6, 8), (8, 1), (3, 7), (9, 4)):
+        text = f"{name}(geom, GEOMETRYCOLLECTION({SHAPES[one].wkt}, {SHAPES[other].wkt}))"
+        both = shapely.union_all([SHAPES[one], SHAPES[other]])
+        assert found(conn, parse(text)) == {n for n, s in enumerate(SHAPES) if relation(s, both)}, text
 
 
 @pytest.mark.parametrize(

@@ -206,12 +206,12 @@ def _number(value: float) -> Operand:
         raise problem("a number of the filter is greater than a double can hold")
     if isinstance(value, int) and abs(value) < 2**63:
         return Operand("integer", literal(value, BigInteger), literal=value)
-    return Operand("number", literal(float(value), Double), literal=value)
+    return Operand("number", literal(float(value), Double), literal=float(value))
 
 
 def _string(value: str) -> Operand:
-    if "\0" in value:
-        raise problem("a text of the filter holds the character NUL, which no value here does")
+    if "\0" in value or (not value.isprintable() and any("\ud800" <= c <= "\udfff" for c in value)):
+        raise problem("a text of the filter holds NUL or half a character, which no value here does")
     return Operand("string", literal(value, String), literal=value)
 
 
