@@ -382,4 +382,5 @@ value = Table(
     Column("access", Text),
     Column("inputs", JSONB),
     Column("geom", _geometry()),
+    Column("id", Text(collation="C")),
 )

@@ -10,6 +10,7 @@ from ldt.api import documents, html, links, openapi, sketch
 from ldt.api.context import connection, reading
 from ldt.api.indicators import client, lineage
 from ldt.api.indicators.above import above
+from ldt.api.indicators.kind import Values
 from ldt.api.indicators.request import (
     FORMS,
     ONE_FORMS,
@@ -34,7 +35,7 @@ from ldt.api.twin.twin import trail
 from ldt.timerange import format_instant
 
 router = APIRouter(dependencies=[Depends(only_known)], tags=["indicators"])
-STANDARD = Standard(router)
+STANDARD = Standard(router, kinds=(Values(),))
 router.include_router(lineage.router, dependencies=[])
 
 _LISTED = ("id", "code", "title", "unit", "dpsir", "anatomy", "spatial_units", "temporal_unit")
