@@ -13,7 +13,7 @@ from tests.store.loading import START, load_features, load_observations, make_tw
 
 from ldt.errors import Conflict, NotFound, UsageError
 from ldt.model.snapshot import OPERATOR, PUBLIC, Access, Snapshot
-from ldt.store import features, observations, pages, records, snapshots, twins
+from ldt.store import edr_series, features, observations, pages, records, snapshots, twins
 from ldt.store.connect import connect
 from ldt.store.items import Items, Part
 
@@ -224,8 +224,8 @@ def test_no_store_read_without_a_snapshot() -> None:
     """Every public function that reads data takes a Snapshot, or Items that were made of one; the ones that read what is no data of a twin are named."""
     import inspect as look
 
-    exempt = {"api_id", "find", "kind_of", "state_of", "typed"}
-    for module in (features, observations, pages, records):
+    exempt = {"api_id", "expected", "find", "kind_of", "state_of", "typed"}
+    for module in (edr_series, features, observations, pages, records):
         for name, function in vars(module).items():
             if (
                 name.startswith("_")
