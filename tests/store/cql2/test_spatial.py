@@ -144,6 +144,11 @@ def test_geometries_that_there_are_not(literal: str, words: str) -> None:
         expression(parse(f"S_INTERSECTS(geom,{literal})"), PROPERTIES)
 
 
+def test_a_box_goes_over_the_antimeridian_also_with_the_latitude_first(far: psycopg.Connection[Any]) -> None:
+    text = "S_INTERSECTS(geom,BBOX(-10,170,10,-170))"
+    assert found(far, parse(text), crs_of("EPSG:4326")) == {0, 1}
+
+
 def test_a_projection_does_not_go_over_the_antimeridian() -> None:
     with pytest.raises(UsageError, match="west"):
         expression(parse("S_INTERSECTS(geom,BBOX(500000,0,400000,1))"), PROPERTIES, crs_of("EPSG:25832"))

@@ -53,9 +53,9 @@ def a(kind: FilterKind) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def problem(message: str, remedy: str | None = None, **extra: Any) -> UsageError:
+def problem(message: str, remedy: str | None = None) -> UsageError:
     """Return the error of a filter that is written well and means nothing."""
-    return UsageError(message, where="filter", remedy=remedy, **extra)
+    return UsageError(message, where="filter", remedy=remedy)
 
 
 def weighed(*operands: Operand, times: int = 1) -> int:
