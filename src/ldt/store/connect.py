@@ -32,10 +32,14 @@ def connect(url: str, *, application: str = "ldt") -> psycopg.Connection[tuple[A
 
 
 def serving_options(statement_timeout: float) -> str:
-    """Return the options of a connection that serves: read-only, each transaction in one state, bounded in time (seconds)."""
+    """Return the options of a connection that serves: read-only, each transaction in one state, bounded in time (seconds).
+
+    Starting parallel workers and compiling take longer than most pages do, and many requests run side by side anyway.
+    """
     return (
         f"{_SETTINGS} -c statement_timeout={int(statement_timeout * 1000)}"
         " -c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
+        " -c max_parallel_workers_per_gather=0 -c jit=off"
     )
 
 

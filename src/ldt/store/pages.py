@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from sqlalchemy import (
@@ -43,6 +43,9 @@ from ldt.store.statements import Statement
 #: A selection is counted where the planner expects no more than this; beyond, its estimate is given, and says so. Each costs some
 #: microseconds, and every page of a small rectangle pays for it.
 EXACT_COUNT = 1_000
+#: Nor is it counted where that costs more, in the planner's units (one is about what reading a page of 8 kB in order costs, some 10 µs):
+#: a filter that no index serves reads everything to find few.
+EXACT_COST = 5_000.0
 
 _TYPES: dict[Kind, TypeEngine[Any]] = {
     "string": Text(collation="C"),
@@ -104,6 +107,13 @@ class Selection:
         return not (self.areas or self.start or self.end or self.where is not None)
 
 
+#: What a statement shows of the items of a part: labelled expressions over its table.
+Shown = Callable[[Part], Sequence[ColumnElement[Any]]]
+#: How an item is written: a part and what is asked for to an expression of text.
+Written = Callable[[Part, Selection], ColumnElement[str]]
+R = TypeVar("R")
+
+
 class Position(NamedTuple):
     """A place in an order: after the item of this part and key, whose sort keys have these values, as texts."""
 
@@ -119,8 +129,9 @@ def page(
     *,
     limit: int,
     after: Position | None = None,
+    written: Written | None = None,
 ) -> Generator[tuple[Position, bytes]]:
-    """Yield items as GeoJSON texts, in order, from a server-side cursor.
+    """Yield items as texts, in order, from a server-side cursor.
 
     One who does not read to the end closes the generator before the transaction ends: its cursor lives in that.
 
@@ -130,12 +141,37 @@ def page(
         selection: what is asked for.
         limit: how many at most.
         after: where the last page ended.
+        written: how an item is written; as GeoJSON without it.
 
     Yields:
-        (position of this item, its GeoJSON text as UTF-8 bytes).
+        (position of this item, its text as UTF-8 bytes).
+    """
+    keys = len(selection.sort)
+    shown = _texts(selection, written)
+    yield from each(items, selection, shown, lambda s: _rows(conn, s, keys), limit=limit, after=after)
+
+
+def each(
+    items: Items,
+    selection: Selection,
+    shown: Shown,
+    run: Callable[[Select[Any]], Iterator[R]],
+    *,
+    limit: int,
+    after: Position | None = None,
+) -> Generator[R]:
+    """Yield the rows of a selection in order: those of each part, or of all merged where there are sort keys.
+
+    Args:
+        items: what is read.
+        selection: what is asked for.
+        shown: the columns of a row.
+        run: yields the rows of a statement.
+        limit: how many at most.
+        after: where the last page ended.
     """
     if selection.sort:
-        yield from _rows(conn, _sorted(items, selection, limit, after), len(selection.sort))
+        yield from run(_sorted(items, selection, limit, after, shown))
         return
     left = limit
     for part in items.parts:
@@ -143,10 +179,9 @@ def page(
             return
         if after is None or part.order >= after.part:
             inside = after if after is not None and after.part == part.order else None
-            statement = _in_order(part, selection, inside).limit(left)
-            for position, document in _rows(conn, statement, 0):
+            for row in run(_in_order(part, selection, inside, shown).limit(left)):
                 left -= 1
-                yield position, document
+                yield row
 
 
 def _rows(conn: psycopg.Connection[Any], statement: Any, keys: int) -> Generator[tuple[Position, bytes]]:
@@ -176,39 +211,53 @@ def prompt(
     """
     limit = bindparam("limit", 1, Integer)
     if selection.sort:
-        statement = _sorted(items, selection, limit, after)
+        statement = _sorted(items, selection, limit, after, _texts(selection))
     else:
-        statement = _in_order(part, selection, after).limit(limit)
+        statement = _in_order(part, selection, after, _texts(selection)).limit(limit)
     text, names, bound = numbered(statement.add_columns(state.label("state")))
     # A rectangle or a filter decides by its values which index serves best.
     return Statement(text.encode(), names, bound, kept=selection.everything and not selection.sort)
 
 
-def _columns(part: Part, selection: Selection) -> list[ColumnElement[Any]]:
-    document = func.convert_to(geojson(part, selection.crs, selection.properties), "UTF8")
-    return [literal(part.order, BigInteger).label("part"), part.key.label("key"), document.label("document")]
+def _texts(selection: Selection, written: Written | None = None) -> Shown:
+    """Return what a page shows of an item: its place, its text, the texts of its sort keys."""
+
+    def shown(part: Part) -> list[ColumnElement[Any]]:
+        whole = written(part, selection) if written else geojson(part, selection.crs, selection.properties)
+        return [*_place(part), func.convert_to(whole, "UTF8").label("document"), *_key_texts(selection)]
+
+    return shown
 
 
-def _in_order(part: Part, selection: Selection, after: Position | None) -> Select[Any]:
-    statement = (
-        select(*_columns(part, selection)).select_from(part.table).where(part.where, matches(part, selection))
-    )
+def _place(part: Part) -> list[ColumnElement[Any]]:
+    return [literal(part.order, BigInteger).label("part"), part.key.label("key")]
+
+
+def _key_texts(selection: Selection) -> list[ColumnElement[Any]]:
+    return [cast(s.property.column, Text).label(f"text_{i}") for i, s in enumerate(selection.sort)]
+
+
+def _in_order(part: Part, selection: Selection, after: Position | None, shown: Shown) -> Select[Any]:
+    statement = select(*shown(part)).select_from(part.table).where(part.where, matches(part, selection))
     if after is not None:
         statement = statement.where(part.key > bindparam("after", after.key, Text))
     return statement.order_by(part.key)
 
 
 def _sorted(
-    items: Items, selection: Selection, limit: int | ColumnElement[int], after: Position | None
-) -> Any:
+    items: Items, selection: Selection, limit: int | ColumnElement[int], after: Position | None, shown: Shown
+) -> Select[Any]:
     """Return the statement of a page in order of sort keys: the first of each part, merged."""
     pieces = []
+    names: list[str] = []
     for part in items.parts:
+        columns = shown(part)
+        names = [c.key or "" for c in columns]
         keys = [s.property.column for s in selection.sort]
-        texts = [cast(k, Text).label(f"text_{i}") for i, k in enumerate(keys)]
-        labelled = [k.label(f"sort_{i}") for i, k in enumerate(keys)]
+        order_of = [k.label(f"sort_{i}") for i, k in enumerate(keys)]
+        own = [literal(part.order, BigInteger).label("sort_part"), part.key.label("sort_key")]
         piece = (
-            select(*_columns(part, selection), *texts, *labelled)
+            select(*columns, *order_of, *own)
             .select_from(part.table)
             .where(part.where, matches(part, selection))
         )
@@ -218,9 +267,8 @@ def _sorted(
         pieces.append(piece.order_by(*order, part.key).limit(limit).subquery())
     merged = union_all(*(select(p) for p in pieces)).subquery("merged")
     order = [_directed(merged.c[f"sort_{i}"], s) for i, s in enumerate(selection.sort)]
-    shown = [merged.c.part, merged.c.key, merged.c.document]
-    shown += [merged.c[f"text_{i}"] for i in range(len(selection.sort))]
-    return select(*shown).order_by(*order, merged.c.part, merged.c.key).limit(limit)
+    last = (merged.c.sort_part, merged.c.sort_key)
+    return select(*(merged.c[n] for n in names)).order_by(*order, *last).limit(limit)
 
 
 def _directed(key: ColumnElement[Any], sort: Sort) -> ColumnElement[Any]:
@@ -290,18 +338,20 @@ def geojson(part: Part, crs: Crs = CRS84, properties: Sequence[str] | None = Non
         geometry = func.coalesce(
             func.ST_AsGeoJSON(crs.written(part.geometry), crs.digits, 0), literal("null")
         )
-    attributes = part.attributes
-    if properties is not None:
-        attributes = func.jsonb_strip_nulls(_some(part.attributes, properties))
     return func.concat(
         literal('{"type":"Feature","id":"'),
         part.identifier,
         literal('","geometry":'),
         geometry,
         literal(',"properties":'),
-        cast(attributes, Text),
+        cast(chosen_attributes(part, properties), Text),
         literal("}"),
     )
+
+
+def chosen_attributes(part: Part, names: Sequence[str] | None) -> ColumnElement[Any]:
+    """Return the document of an item's properties, or of those with some names; all if None."""
+    return part.attributes if names is None else func.jsonb_strip_nulls(_some(part.attributes, names))
 
 
 def _some(attributes: ColumnElement[Any], names: Sequence[str]) -> ColumnElement[Any]:
@@ -333,6 +383,25 @@ def one(conn: psycopg.Connection[Any], items: Items, identifier: str, crs: Crs =
         )
         if found := fetch_all(conn, statement):
             return bytes(found[0]["document"])
+    return None
+
+
+def position_of(
+    conn: psycopg.Connection[Any], items: Items, selection: Selection, identifier: str
+) -> Position | None:
+    """Return the place of an item in the order of a selection; None if there is no such item.
+
+    Args:
+        conn: a connection in the transaction in which the snapshot of the items was resolved.
+        items: what is read.
+        selection: whose order it is.
+        identifier: the item's id in the API.
+    """
+    for part in items.parts:
+        statement = select(*_place(part), *_key_texts(selection)).select_from(part.table)
+        for row in fetch_all(conn, statement.where(part.where, is_called(part, identifier))):
+            part_order, key, *values = row.values()
+            return Position(part_order, key, tuple(values))
     return None
 
 
@@ -369,11 +438,18 @@ def count(conn: psycopg.Connection[Any], items: Items, selection: Selection) -> 
     sql_text, bound = compiled(whole)
     with translated():
         plan = conn.execute(("EXPLAIN (FORMAT json) " + sql_text).encode(), bound).fetchone()
-    expected = int(plan[0][0]["Plan"]["Plan Rows"]) if plan else 0
-    if expected > EXACT_COUNT:
-        return expected, False
+    number, cheap = expected(plan[0]) if plan else (0, True)
+    if not cheap:
+        return number, False
     found = int(fetch_all(conn, _few(whole))[0]["n"])
-    return (found, True) if found <= EXACT_COUNT else (max(expected, found), False)
+    return (found, True) if found <= EXACT_COUNT else (max(number, found), False)
+
+
+def expected(plan: Sequence[Any]) -> tuple[int, bool]:
+    """Return (how many rows a plan expects, whether counting them is cheap), of what EXPLAIN says as JSON."""
+    top = plan[0]["Plan"]
+    number = int(top["Plan Rows"])
+    return number, number <= EXACT_COUNT and float(top["Total Cost"]) <= EXACT_COST
 
 
 def state_of(state: ColumnElement[Any]) -> Statement:

@@ -10,8 +10,9 @@ from starlette.requests import Request
 
 from ldt.api import links
 from ldt.api.context import Reading
-from ldt.api.features.request import ITEM_FORMS
-from ldt.api.negotiate import JSON, Format
+from ldt.api.features.request import ITEM_FORMS, ONE_FORMS
+from ldt.api.formats import jsonfg
+from ldt.api.negotiate import JSON, JSONFG, Format
 from ldt.api.paging import write_token
 from ldt.api.respond import dumps
 from ldt.model.snapshot import Snapshot
@@ -58,7 +59,7 @@ def item_document(
     """Return the document of one item, with its snapshot and links, before those of its kind."""
     to = links.url(request, "twins", snapshot.twin, "collections", collection)
     ways = [
-        *links.own(request, chosen, ITEM_FORMS),
+        *links.own(request, chosen, ONE_FORMS),
         links.link(to, "collection", JSON, "The collection"),
         *found.get("links", ()),
     ]
@@ -125,7 +126,12 @@ class ItemsPage:
 
     def about(self) -> dict[str, Any]:
         """Return the members beside the items; known when all rows have come."""
-        return about(self.returned, self._matched(), self.seen.snapshot, self.all_links())
+        found = about(self.returned, self._matched(), self.seen.snapshot, self.all_links())
+        if self.chosen is JSONFG:
+            above = ("twins", self.seen.snapshot.twin, "collections", self.items.collection)
+            schema = links.url(self.request, *above, "schema")
+            found = {**jsonfg.members(self.items.collection, schema, self.asked.crs), **found}
+        return found
 
     def text(self, rows: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the document in pieces of about 256 kB."""

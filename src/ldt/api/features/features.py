@@ -21,6 +21,7 @@ from ldt.api.features.answers import ItemsPage, content_crs, gather, item_docume
 from ldt.api.features.kind import Features
 from ldt.api.features.request import (
     ITEM_FORMS,
+    ONE_FORMS,
     QUERYABLES,
     CrsIs,
     FeatureId,
@@ -34,8 +35,9 @@ from ldt.api.features.request import (
     sortables,
 )
 from ldt.api.filters import Filter, FilterCrs, FilterLang
+from ldt.api.formats import bulk, jsonfg
 from ldt.api.http import Stream
-from ldt.api.negotiate import GEOJSON, HTML, negotiate
+from ldt.api.negotiate import GEOJSON, HTML, JSONFG, negotiate
 from ldt.api.parameters import (
     DEFAULT_LIMIT,
     At,
@@ -55,6 +57,7 @@ from ldt.errors import NotFound
 from ldt.store import pages
 from ldt.store.crs import CRS84, Crs
 from ldt.store.items import Items
+from ldt.store.jsonfg import jsonfg as jsonfg_text
 
 _SPEC = "http://www.opengis.net/spec/"
 _CONFORMANCE = (
@@ -143,11 +146,23 @@ def items(
         if same := unchanged(request, tag):
             return same
         after = position(asked.sort, start.position) if start else None
+        if chosen in bulk.FORMS:
+            wanted = bulk.Bulk(request, chosen, seen, read, asked, limit, after)
+            return bulk.answer(stack, wanted, headers(tag, (), content_crs(asked.crs)))
         page = ItemsPage(request, chosen, seen, read, asked, cut(limit), after)
         # One more than asked for tells whether there is a next page. Closed before the transaction ends: a cursor
         # that is closed later would be closed in the next request that has this connection.
         source = stack.enter_context(
-            closing(pages.page(seen.conn, read, asked, limit=page.limit + 1, after=after))
+            closing(
+                pages.page(
+                    seen.conn,
+                    read,
+                    asked,
+                    limit=page.limit + 1,
+                    after=after,
+                    written=jsonfg_text if chosen is JSONFG else None,
+                )
+            )
         )
         rows = page.kept(source)
         first = gather(rows)
@@ -156,7 +171,7 @@ def items(
         if page.ended:
             body = b"".join(page.text(iter(first)))
             sent = headers(tag, page.all_links(), content_crs(asked.crs))
-            return Response(body, headers=sent, media_type=GEOJSON.media_type)
+            return Response(body, headers=sent, media_type=chosen.media_type)
         conn = seen.conn
         # A client that reads too slowly must not keep a connection for ever.
         conn.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
@@ -164,7 +179,7 @@ def items(
             page.text(chain(first, rows)),
             close=stack.pop_all().close,
             cancel=conn.cancel_safe,
-            media_type=GEOJSON.media_type,
+            media_type=chosen.media_type,
             headers=headers(tag, links.own(request, chosen, ITEM_FORMS), content_crs(asked.crs)),
         )
 
@@ -187,7 +202,7 @@ def _for_people(request: Request, page: ItemsPage, rows: list[bytes], tag: str) 
 @router.get(
     "/twins/{twin}/collections/{collectionId}/items/{featureId}",
     dependencies=_checked,
-    responses=openapi.says(documents.Feature, *ITEM_FORMS),
+    responses=openapi.says(documents.Feature, *ONE_FORMS),
 )
 @prompt.first(prompt.item)
 def item(
@@ -200,7 +215,7 @@ def item(
     f: F = None,
 ) -> Response:
     """One item, with all that is known of it."""
-    chosen = negotiate(request, f, ITEM_FORMS)
+    chosen = negotiate(request, f, ONE_FORMS)
     sent_in = asked_crs(crs)
     with reading(request, twin, at) as seen:
         kind, about = collection_of(request, seen, collection_id)
@@ -211,6 +226,12 @@ def item(
         if document is None:
             document = _plain(items_of(request, seen, collection_id), seen, feature_id, sent_in)
     document = item_document(request, chosen, seen.snapshot, collection_id, document)
+    if chosen is JSONFG:
+        schema = links.url(request, "twins", twin, "collections", collection_id, "schema")
+        document = {
+            **jsonfg.members(collection_id, schema, sent_in),
+            **jsonfg.feature(document, sent_in),
+        }
     name = str(document["properties"].get("name") or document["id"])
     context = {"map": sketch.draw([document] if sent_in is CRS84 else [])}
     page = Page(name, above(request, twin, about), "item.html", context)

@@ -147,8 +147,6 @@ async def _answer(
         await page.verify()
         return same
     rows, last = await page.rows(limit + 1, after)
-    if not rows:
-        return None
     more = len(rows) > limit
     if more:
         rows.pop()
@@ -254,7 +252,7 @@ class _Page:
         """Return (GeoJSON texts, the position of the last but one of as many as are asked for)."""
         found: list[bytes] = []
         last: Position | None = None
-        complete = True
+        complete = False
         for part in self.seen.items.parts:
             if after is not None and part.order < after.part and not self.asked.sort:
                 continue
@@ -280,7 +278,7 @@ class _Page:
                 last = _position(result, place, keys)
             if len(found) == number or self.asked.sort:
                 break
-        if found and not complete:
+        if not complete:  # no row said in which state there was none
             await self.verify()
         return found, last
 
@@ -311,8 +309,8 @@ class _Page:
             self.seen.statements.put((*key, "plan"), plan)
             self.seen.statements.put((*key, "few"), few)
         result = await self._run(plan, {})
-        expected = int(orjson.loads(result.get_value(0, 0) or b"")[0]["Plan"]["Plan Rows"])
-        if expected > pages.EXACT_COUNT:
+        expected, cheap = pages.expected(orjson.loads(result.get_value(0, 0) or b""))
+        if not cheap:
             return expected, False
         result = await self._run(few, {})
         _check(self.seen, result, 0, 1)

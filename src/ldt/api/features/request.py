@@ -16,7 +16,8 @@ from starlette.requests import Request
 
 from ldt.api.features.areas import areas
 from ldt.api.filters import read_filter
-from ldt.api.negotiate import GEOJSON, HTML, JSON, SCHEMA
+from ldt.api.formats import bulk
+from ldt.api.negotiate import GEOJSON, HTML, JSON, JSONFG, SCHEMA
 from ldt.api.paging import Token, bad_token, read_token
 from ldt.api.parameters import known, parse_datetime, refuse_unknown
 from ldt.errors import UsageError
@@ -26,7 +27,8 @@ from ldt.store.pages import Position, Selection, Sort
 from ldt.timerange import parse_instant
 
 FORMS = (JSON, HTML)
-ITEM_FORMS = (GEOJSON, HTML)
+ONE_FORMS = (GEOJSON, HTML, JSONFG)
+ITEM_FORMS = (*ONE_FORMS, *bulk.FORMS)
 SCHEMA_FORMS = (SCHEMA, HTML)
 
 #: Longest order that can be asked for: each key is looked at for each item, and goes into the page token.
