@@ -284,6 +284,14 @@ def test_resolution_is_obeyed_and_too_much_is_thinned_or_refused(
     ask(client, f"{SEALED}/cube", 413, **asked, resolution_x="400", resolution_y="300")
 
 
+def test_what_is_too_much_is_not_read(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gridded, "MAX_VALUES", 17)
+    monkeypatch.delattr(gridded.edr_cells, "picked")
+    two = "MULTIPOINT(6.913 50.957,6.923 50.957)"  # of nine steps each
+    ask(client, f"{WARM}/position", 413, coords=two)
+    ask(client, f"{WARM}/cube", 413, bbox="6.85,50.9,6.95,51.0", resolution_x="0", resolution_y="0")
+
+
 # Lines --------------------------------------------------------------------------------------------------------
 
 
@@ -329,6 +337,11 @@ def test_a_trajectory_looks_at_each_place_when_it_is_there(client: TestClient) -
     step = ((moments - np.datetime64("2025-06-01")).astype("timedelta64[s]").astype(int)) // 86400
     columns = np.floor((x - 6.8) / 0.01 + 1e-9).astype(int)
     np.testing.assert_array_equal(values(found).astype("f4"), cells(made)[step, 14, columns].astype("f4"))
+    # Before the first step begins there is no value.
+    early = f"LINESTRINGM(6.805 50.955 {begin - 2 * 86400},7.195 50.955 {begin})"
+    numbers = values(one(ask(client, f"{WARM}/trajectory", coords=early)))
+    assert np.isnan(numbers[:20]).all()
+    assert np.isfinite(numbers[20:]).all()
     late = f"LINESTRINGM(6.805 50.955 {begin + 10**8},7.195 50.955 {begin + 2 * 10**8})"
     ask(client, f"{WARM}/trajectory", 204, coords=late)
 

@@ -189,6 +189,9 @@ def test_a_collection_says_what_can_be_asked(
     assert found["crs"][0] == CRS84
     assert found["extent"]["spatial"]["bbox"]
     assert found["extent"]["temporal"]["interval"][0][0]
+    for link in found["links"]:
+        if link["rel"] == "data":
+            assert client.get(link["href"]).status_code == 200
     rels = [link["rel"] for link in found["links"]]
     assert {"self", "alternate", "data"} <= set(rels)
     assert ask(client, path, f="html").status_code == 200

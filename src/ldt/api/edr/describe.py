@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from pyproj import CRS
 from starlette.requests import Request
@@ -43,11 +44,22 @@ def describe(request: Request, seen: Reading, collection: Collection) -> Mapping
         "data_queries": {q: {"link": _way(to(q), q)} for q in queries},
         "parameter_names": {name: document(p, wanted) for name, p in found.parameters.items()},
         "output_formats": list(NAMES.values()),
-        "links": [links.link(to(q), "data", _form(q), _TITLES[q]) for q in queries if q != "items"],
+        "links": [links.link(address, "data", _form(q), _TITLES[q]) for q, address in _open(to, collection)],
     }
     if isinstance(found, Grids):
         about["crs"] = list(supported())
     return about
+
+
+def _open(to: Callable[[str], str], collection: Collection) -> Iterator[tuple[str, str]]:
+    """Yield (query, address) of what can be opened as it is: the values in the middle, and the list of locations."""
+    if collection.bbox is not None:
+        west, south, east, north = collection.bbox
+        middle = f"POINT({(west + east) / 2:.6f} {(south + north) / 2:.6f})"
+        here = to("position")
+        yield "position", f"{here}{'&' if '?' in here else '?'}{urlencode({'coords': middle})}"
+    if collection.kind == "series":
+        yield "locations", to("locations")
 
 
 def _form(query: str) -> Any:
