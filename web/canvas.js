@@ -21,7 +21,7 @@ export class Canvas {
    * @param {HTMLElement} container
    * @param {[number, number, number] | null} camera zoom, latitude, longitude
    * @param {number[] | null} bbox west, south, east, north: what to show without a camera
-   * @param {{moved: () => void, clicked: (hits: Array<{layer: string, index: number}>) => void, drawn: () => void}} events
+   * @param {{moved: () => void, clicked: (hits: Array<{layer: string, index?: number, id?: string}>) => void, drawn: () => void}} events
    */
   constructor(container, camera, bbox, events) {
     const start = camera ? { zoom: camera[0], center: [camera[2], camera[1]] } : bbox ? { bounds: bbox, fitBoundsOptions: { padding: 24 } } : {};
@@ -37,6 +37,8 @@ export class Canvas {
       locale: { "Map.Title": word("map") },
       style: { version: 8, sources: {}, layers: [{ id: "background", type: "background", paint: { "background-color": "#f4f5f2" } }] },
     });
+    /** Filters of the layers that are drawn from tiles, by source. @type {Map<string, string>} */
+    this.filters = new Map();
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
     this.map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
@@ -136,9 +138,15 @@ export class Canvas {
    * @param {Object[]} features
    * @param {Array<string>} colours a colour for each feature
    * @param {boolean} classed whether colours tell classes apart: these are drawn exactly as the legend has them
+   * @param {import("./layers.js").Tiles | null} tiles where to draw it from instead
    */
-  layer(name, features, colours, classed) {
+  layer(name, features, colours, classed, tiles) {
     const id = `layer:${name}`;
+    if (tiles) {
+      this.#tiled(id, name, classed, tiles);
+      return;
+    }
+    if (this.map.getSource(id)?.type === "vector") this.removeLayer(name);
     const data = {
       type: "FeatureCollection",
       features: features.map((f, index) => ({ type: "Feature", geometry: f.geometry, properties: { index, colour: colours[index] } })),
@@ -148,10 +156,25 @@ export class Canvas {
       return;
     }
     this.map.addSource(id, { type: "geojson", data });
-    const colour = ["get", "colour"];
+    this.#paint(id, ["get", "colour"], classed, {}, true);
+  }
+
+  /** @param {string} id @param {string} name @param {boolean} classed @param {import("./layers.js").Tiles} tiles */
+  #tiled(id, name, classed, tiles) {
+    const there = this.map.getSource(id);
+    const same = there?.type === "vector" && there.tiles[0] === tiles.address;
+    const filter = JSON.stringify(tiles.filter);
+    if (same && this.filters.get(id) === filter) return;
+    this.removeLayer(name);
+    this.filters.set(id, filter);
+    this.map.addSource(id, { type: "vector", tiles: [tiles.address] });
+    this.#paint(id, tiles.colour, classed, { "source-layer": name }, tiles.filter);
+  }
+
+  #paint(id, colour, classed, more, kept) {
     const add = (kind, type, paint) => {
-      const filter = ["==", ["geometry-type"], type];
-      this.map.addLayer({ id: `${id}:${kind}`, source: id, type: kind, filter, paint }, "areas-line");
+      const filter = ["all", kept, ["==", ["geometry-type"], type]];
+      this.map.addLayer({ id: `${id}:${kind}`, source: id, type: kind, filter, paint, ...more }, "areas-line");
     };
     add("fill", "Polygon", { "fill-color": colour, "fill-opacity": classed ? 1 : 0.55, "fill-outline-color": "#00000055" });
     add("line", "LineString", { "line-color": colour, "line-width": 2 });
@@ -196,7 +219,9 @@ export class Canvas {
     const found = new Map();
     for (const hit of [...points, ...others]) {
       const layer = hit.source === "values" ? "values" : hit.source.replace(/^layer:/, "");
-      found.set(`${layer} ${hit.properties.index}`, { layer, index: hit.properties.index });
+      const { index, id } = hit.properties;
+      // What comes from tiles has an id; what was read, a place in the list.
+      found.set(`${layer} ${index ?? id}`, { layer, index, id: index === undefined ? id : undefined });
     }
     return [...found.values()];
   }

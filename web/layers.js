@@ -2,8 +2,9 @@
 
 import { language, say } from "./words.js";
 
-// How many features of a layer are drawn at most; the map says when there are more.
+// So many features are read to be drawn; where there are more in what is seen, the layer is drawn from vector tiles.
 const MOST = 5000;
+const USUAL = "#7a6a9c";
 
 /**
  * @typedef {Object} Layer
@@ -13,8 +14,14 @@ const MOST = 5000;
  * @property {string[]} colours one for each of them
  * @property {boolean} classed whether the colours tell classes apart
  * @property {Array<{colour: string, text: string}>} legend
- * @property {number} matched how many there are in what is seen
- * @property {boolean} more whether there are more than are drawn
+ * @property {Tiles | null} tiles where the layer is drawn from instead, since there is more of it
+ */
+
+/**
+ * @typedef {Object} Tiles
+ * @property {string} address with {z}, {y} and {x}
+ * @property {any[]} filter expression of what is drawn
+ * @property {any} colour expression
  */
 
 export class Layers {
@@ -38,11 +45,12 @@ export class Layers {
    */
   async read(id, bounds, period, signal) {
     const schema = await this.#schema(id);
+    let year = null;
     const query = { bbox: bounds.map((d) => d.toFixed(6)).join(","), limit: MOST };
     const parts = ["collections", id, "items"];
     let found = await this.api.features(parts, query, MOST, signal);
     if (schema.properties && "reference_year" in schema.properties) {
-      const year = yearOf(found.features, period);
+      year = yearOf(found.features, period);
       if (year !== null) {
         if (found.more) found = await this.api.features(parts, { ...query, reference_year: year }, MOST, signal);
         found.features = found.features.filter((f) => f.properties.reference_year === year);
@@ -51,7 +59,7 @@ export class Layers {
     // A change is no cover: units that say what they were before belong to another map.
     const features = found.features.filter((f) => f.geometry && !f.properties.change_from);
     const style = schema["x-ldt"]?.style ?? {};
-    const colours = features.map((f) => style.colours?.[String(f.properties[style.by])] ?? style.colour ?? "#7a6a9c");
+    const colours = features.map((f) => style.colours?.[String(f.properties[style.by])] ?? style.colour ?? USUAL);
     return {
       id,
       title: this.title(id),
@@ -59,8 +67,20 @@ export class Layers {
       colours,
       classed: Boolean(style.by),
       legend: await this.#legend(features, colours, style, id),
-      matched: found.numberMatched ?? found.numberMatchedEstimate ?? features.length,
-      more: found.more,
+      tiles: found.more ? this.#tiles(id, style, year) : null,
+    };
+  }
+
+  /** @param {string} id @param {Object} style @param {number | null} year @returns {Tiles} */
+  #tiles(id, style, year) {
+    const [path, query] = this.api.address(["collections", id, "tiles", "WebMercatorQuad"], { f: "mvt" }).split("?");
+    const kept = ["!", ["to-boolean", ["get", "change_from"]]];
+    const usual = style.colour ?? USUAL;
+    const colours = Object.entries(style.colours ?? {}).flat();
+    return {
+      address: `${location.origin}${path}/{z}/{y}/{x}?${query}`,
+      filter: year === null ? kept : ["all", kept, ["==", ["get", "reference_year"], year]],
+      colour: colours.length ? ["match", ["to-string", ["get", style.by]], ...colours, usual] : usual,
     };
   }
 

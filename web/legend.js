@@ -1,7 +1,7 @@
 // What the colours mean, how many units have no value and why, and the limit values that there are.
 
 import { el, swatch } from "./dom.js";
-import { number, say, unit, word } from "./words.js";
+import { say, unit, word } from "./words.js";
 
 /**
  * Fill the legend of the values.
@@ -55,18 +55,12 @@ function counted(values) {
   return [...found].sort((a, b) => b[1] - a[1]).slice(0, 3);
 }
 
-/** Return how many features of a layer are not drawn. @param {import("./layers.js").Layer} layer */
-export function moreText(layer) {
-  return word("more", { shown: number(layer.features.length), matched: number(layer.matched) });
-}
-
 /** Add the legend of a layer of features. @param {HTMLElement} to @param {import("./layers.js").Layer} layer */
 export function layerLegend(to, layer) {
   const rows = layer.legend.map(({ colour, text }) => el("li", {}, swatch(colour), el("span", {}, text)));
   const parts = [
     el("h3", {}, layer.title),
     rows.length ? el("ul", { class: "keys" }, ...rows) : el("p", { class: "weak" }, "–"),
-    layer.more ? el("p", { class: "weak" }, moreText(layer)) : null,
   ];
   to.append(...parts.filter(Boolean));
 }

@@ -6,7 +6,7 @@ import { canDraw, Canvas } from "./canvas.js";
 import { classing, classOf, limitsOf, ways } from "./classes.js";
 import { choice, el } from "./dom.js";
 import { Layers } from "./layers.js";
-import { layerLegend, moreText, valuesLegend } from "./legend.js";
+import { layerLegend, valuesLegend } from "./legend.js";
 import { showFeature, showValue } from "./panel.js";
 import { language, number, say, unit, word } from "./words.js";
 
@@ -207,12 +207,11 @@ class App {
       if (found === null) return;
       for (const layer of found) {
         this.shown.set(layer.id, layer);
-        this.canvas?.layer(layer.id, layer.features, layer.colours, layer.classed);
+        this.canvas?.layer(layer.id, layer.features, layer.colours, layer.classed, layer.tiles);
       }
     }
     this.legends.layers.replaceChildren();
     for (const layer of this.shown.values()) layerLegend(this.legends.layers, layer);
-    $("notice").textContent = [...this.shown.values()].filter((l) => l.more).map((l) => `${l.title}: ${moreText(l)}`).join(" ");
   }
 
   #controls() {
@@ -292,14 +291,14 @@ class App {
 
   // One value or feature ----------------------------------------------------------------------------------------
 
-  /** @param {Array<{layer: string, index: number}>} hits */
+  /** @param {Array<{layer: string, index?: number, id?: string}>} hits */
   #clicked(hits) {
     const values = hits.filter((h) => h.layer === "values").map((h) => this.values[h.index]);
     const other = hits.find((h) => h.layer !== "values");
     const station = values.find((v) => v.geometry?.type === "Point");
     if (other && !station) {
-      const feature = this.shown.get(other.layer)?.features[other.index];
-      if (feature) this.#choose({ feature: `${other.layer}/${feature.id}`, unit: null });
+      const id = other.id ?? this.shown.get(other.layer)?.features[other.index]?.id;
+      if (id) this.#choose({ feature: `${other.layer}/${id}`, unit: null });
     } else if (values.length) {
       this.here = values;
       this.#choose({ unit: (station ?? values[0]).code, feature: null });

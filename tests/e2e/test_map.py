@@ -20,6 +20,7 @@ STATIONS = f"/twins/board/map#indicator={NO2}&scheme=station&period=2023"
 GREEN = "/twins/board/map#indicator=natural-share&scheme=quarter&period=2023"
 #: Official colours of Corine 111 and 311 (EEA), and of the boundary's paper.
 URBAN, FOREST, PAPER = (0xE6, 0x00, 0x4D), (0x80, 0xFF, 0x00), (255, 255, 255)
+BACKGROUND = (0xF4, 0xF5, 0xF2)
 
 Open = Callable[..., AbstractContextManager[Map]]
 
@@ -284,15 +285,25 @@ def test_land_cover_has_its_official_colours_and_leaves_changes_out(show: Open) 
         assert shown.colours_at(*centre("00")) == {URBAN}
 
 
-def test_a_layer_says_when_there_is_more_than_it_draws_and_reads_what_is_seen(show: Open) -> None:
+def test_a_layer_of_more_features_than_are_read_is_drawn_from_tiles(show: Open) -> None:
     with show("/twins/crowd/map#indicator=&layers=protected-sites") as shown:
-        for place in ("#legend", "#notice"):
-            assert "5000 of 5100 are shown: zoom in for the others" in shown.text(place).replace(",", "")
+        assert any("/collections/protected-sites/tiles/WebMercatorQuad/" in r for r in shown.requests)
+        # Of the 5,100 sites s999 is the last by its id: it would not be among the first 5,000.
+        last = 9.099, 51.009
+        assert shown.colours_at(9.1015, 51.009) == {BACKGROUND}
+        assert BACKGROUND not in shown.colours_at(*last)
+        shown.click(*last)
+        assert "Site " in shown.text("#panel")
+        assert shown.hash()["feature"].startswith("protected-sites/parks.s")
+        before = len(shown.requests)
         for _ in range(3):
             shown.page.click(".maplibregl-ctrl-zoom-in")
             shown.page.wait_for_timeout(700)
         shown.wait()
-        assert "are shown" not in shown.text("#legend")
+        seen = shown.requests[before:]
+        assert not [r for r in seen[-1:] if "/tiles/" in r]  # what is seen now is read whole
+        centre_of_all = 9.05, 51.025
+        assert BACKGROUND not in shown.colours_at(*centre_of_all)
 
 
 def test_all_pages_of_values_are_read(show: Open) -> None:

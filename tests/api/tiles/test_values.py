@@ -22,6 +22,10 @@ TILE = f"{TILES}/WebMercatorQuad/8/85/134"
 @pytest.fixture(scope="module")
 def board(shared_database_url: str) -> Iterator[TestClient]:
     map_world.make(shared_database_url)
+    short = map_world.value(
+        GREEN, "quarter", "short", 7.0, map_world.cell("00"), why=("insufficient", "too little")
+    )
+    map_world.write(shared_database_url, "crowd", [short])
     with TestClient(create_app(shared_database_url), raise_server_exceptions=False) as found:
         yield found
 
@@ -59,6 +63,12 @@ def test_period_scheme_and_indicators_can_be_chosen(board: TestClient) -> None:
     assert {code: one.get(NO2) for code, one in stations.items()} == {"S1": 44.04, "S2": None}
     assert {one["geometry"]["type"] for one in stations.values()} == {"Point"}
     assert set(features(board, f"{TILE}?scheme=district&indicator={GREEN}")) == {"d"}
+
+
+def test_a_number_that_the_rules_do_not_allow_is_not_in_the_tile(board: TestClient) -> None:
+    found = features(board, f"{TILE}?indicator={GREEN}".replace("board", "crowd"))
+    assert found["short"][f"{GREEN}_status"] == "insufficient"
+    assert GREEN not in found["short"]
 
 
 def test_areas_lie_where_their_values_say(board: TestClient) -> None:

@@ -17,6 +17,7 @@ from ldt.api.negotiate import HTML, SCHEMA, negotiate
 from ldt.api.parameters import At, F, Twin, only_known
 from ldt.api.respond import Page, answer
 from ldt.store.items import Items, Property
+from ldt.store.views import feature_schema
 
 router = APIRouter(dependencies=[Depends(only_known)])
 
@@ -51,7 +52,10 @@ def described(name: str, about: Property) -> dict[str, Any]:
 
 
 def _whole(read: Items) -> dict[str, Any]:
-    return {"properties": {**{n: described(n, p) for n, p in read.properties.items()}, **read.further}}
+    found = {"properties": {**{n: described(n, p) for n, p in read.properties.items()}, **read.further}}
+    # What the feature type says of itself: the map takes the colours from it.
+    own = feature_schema(read.collection).get("x-ldt")
+    return {**found, "x-ldt": own} if own else found
 
 
 def _only(chosen: Mapping[str, Property]) -> dict[str, Any]:
