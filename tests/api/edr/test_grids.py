@@ -20,7 +20,7 @@ from rasterio.transform import rowcol, xy
 from starlette.testclient import TestClient
 from tests.api.coverages.conftest import DAYS, MADE, Made
 
-from ldt.api.edr import gridded, request
+from ldt.api.edr import forms, gridded, request
 
 BASE = "/twins/town/collections"
 SEALED, COVER, WARM = (f"{BASE}/coverage.{n}" for n in ("sealing", "cover", "warm"))
@@ -416,3 +416,11 @@ def test_an_answer_is_kept_until_the_state_changes(client: TestClient) -> None:
     tag = client.get(path).headers["etag"]
     assert client.get(path, headers={"if-none-match": tag}).status_code == 304
     assert client.get(path + "&datetime=2025-06-02", headers={"if-none-match": tag}).status_code == 200
+
+
+def test_too_many_features_are_refused(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = {"bbox": "6.85,50.9,6.95,51.0", "datetime": "2025-06-02T00:00:00Z", "f": "GeoJSON"}
+    monkeypatch.setattr(forms, "MAX_FEATURES", 100)
+    assert len(ask(client, f"{WARM}/cube", **box).json()["features"]) == 100
+    monkeypatch.setattr(forms, "MAX_FEATURES", 99)
+    assert "CoverageJSON" in ask(client, f"{WARM}/cube", 413, **box).json()["remedy"]

@@ -126,19 +126,20 @@ def rows(found: Found) -> Iterator[tuple[str, float, float, str | None, str | No
         x, y = (_rounded(a, found.crs).tolist() for a in (piece.x, piece.y))
         starts, ends = (_texts(m) for m in (piece.starts, piece.ends))
         cells = list(zip(*_places(piece.kind, x, y), strict=True))
-        count = 1 if piece.kind == "track" else max(1, len(starts))
-        for step in range(count):
-            columns = {
-                name: _plain(values if piece.kind == "track" else values[step], found.parameters[name])
-                for name, values in piece.values.items()
-            }
-            for n, (px, py) in enumerate(cells):
-                values = {name: column[n] for name, column in columns.items()}
-                if all(v is None for v in values.values()):
-                    continue
-                when = n if piece.kind == "track" else step
-                start, end = (starts[when], ends[when]) if starts else (None, None)
-                yield piece.label, px, py, start, end, values
+        columns = {name: _plain(values, found.parameters[name]) for name, values in piece.values.items()}
+        for n in np.flatnonzero(_told(piece)).tolist():
+            px, py = cells[n % len(cells)]
+            when = n if piece.kind == "track" else n // len(cells)
+            start, end = (starts[when], ends[when]) if starts else (None, None)
+            yield piece.label, px, py, start, end, {name: column[n] for name, column in columns.items()}
+
+
+def _told(piece: Piece) -> NDArray[np.bool_]:
+    """Return at which places and times a piece has a value, time by time."""
+    found = np.zeros(next(iter(piece.values.values())).size, bool)
+    for values in piece.values.values():
+        found |= ~np.isnan(values.ravel())
+    return found
 
 
 def _places(kind: str, x: list[float], y: list[float]) -> tuple[list[float], list[float]]:
@@ -154,7 +155,7 @@ def _texts(moments: NDArray[np.datetime64]) -> list[str]:
 
 
 def _plain(values: NDArray[np.floating], parameter: Parameter) -> list[Any]:
-    flat = np.atleast_1d(values).ravel()
+    flat = values.ravel()
     if parameter.classes:
         return [None if np.isnan(v) else int(v) for v in flat.tolist()]
     # A number of single precision is written with the digits that it has.
@@ -203,13 +204,13 @@ def geojson(found: Found, about: Mapping[str, Any], endpoint: str, wanted: list[
     Raises:
         TooLarge: more features than are sent as GeoJSON.
     """
+    if sum(int(_told(p).sum()) for p in found.pieces) > MAX_FEATURES:
+        raise TooLarge(
+            f"more than {MAX_FEATURES:,} places and times are asked for as GeoJSON",
+            remedy="ask for CoverageJSON, CSV or NetCDF, or for less",
+        )
     features: list[dict[str, Any]] = []
     for label, x, y, start, end, values in rows(found):
-        if len(features) == MAX_FEATURES:
-            raise TooLarge(
-                f"more than {MAX_FEATURES:,} places and times are asked for as GeoJSON",
-                remedy="ask for CoverageJSON, CSV or NetCDF, or for less",
-            )
         place = {"type": "Point", "coordinates": [y, x] if found.crs.flipped else [x, y]}
         there = {name: v for name, v in values.items() if v is not None}
         properties = {
