@@ -26,6 +26,10 @@ PATHS = {
     "code": "311",
     "chain": "air",
     "locId": "DE01",
+    "tileMatrixSetId": "WebMercatorQuad",
+    "tileMatrix": "7",
+    "tileRow": "43",
+    "tileCol": "66",
 }
 
 
@@ -48,6 +52,8 @@ def test_what_is_sent_is_what_is_described(client: TestClient, description: dict
             continue  # values are tested with the sample city, coverages in a folder of their own; /id/ redirects
         if required(operation) or "/locations" in path:
             continue  # the queries of EDR have a folder of their own
+        if "/map/" in path or "/indicator-values/" in path:
+            continue  # the town has no coverages and no values: these tiles have a folder of their own
         address = re.sub(r"\{(\w+)\}", lambda m: PATHS[m.group(1)], path)
         for media_type, stated in operation["responses"]["200"]["content"].items():
             answer = client.get(address, headers={"Accept": media_type})

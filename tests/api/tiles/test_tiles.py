@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import mapbox_vector_tile
+import mapbox_vector_tile  # type: ignore[import-untyped]
 import pytest
 import shapely
 from starlette.testclient import TestClient
 
-from ldt.api.tiles import tiles
+from ldt.api.tiles import client as client_of_tiles
 
 BASE = "/twins/town"
 QUARTERS = f"{BASE}/collections/administrative-units"
@@ -274,7 +274,7 @@ def test_a_tile_is_one_statement_that_says_of_which_state_it_is(
     town, client = own_town
     tile = f"{QUARTERS}/tiles/WebMercatorQuad/{slippy(7.1, 50, 7)}"
     first = client.get(tile)
-    monkeypatch.setattr(tiles.client, "tile", lambda *_: pytest.fail("the usual way was taken"))
+    monkeypatch.setattr(client_of_tiles, "tile", lambda *_: pytest.fail("the usual way was taken"))
     assert client.get(tile).content == first.content
     assert client.get(tile, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
     # What has come since is seen at once, and what the client has is no longer the newest.
