@@ -48,6 +48,14 @@ class Settings(BaseSettings):
         gt=0,
     )
     max_limit: int = Field(10_000, description="The largest `limit` of a page; more is cut to it.", gt=0)
+    max_bulk_limit: int = Field(
+        1_000_000,
+        description="The largest `limit` of CSV, FlatGeobuf and GeoParquet; more is cut to it.",
+        gt=0,
+    )
+    bulk_timeout: int = Field(
+        600, description="Seconds that one statement of an answer in those forms may take.", gt=0
+    )
     max_source_bytes: int = Field(
         20 * 1024**3, description="The largest size, unpacked, of one source.", gt=0
     )

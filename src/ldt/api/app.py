@@ -23,7 +23,7 @@ from ldt.api.features import features
 from ldt.api.http import PlainAddresses
 from ldt.api.indicators import indicators
 from ldt.api.map import pages as map_pages
-from ldt.api.negotiate import PARQUET
+from ldt.api.negotiate import FLATGEOBUF, PARQUET
 from ldt.api.observations import observations
 from ldt.api.remembered import Memory
 from ldt.api.security import Caller, everyone
@@ -113,6 +113,7 @@ def create_app(
         compresslevel=3,
         exclude_content_types=(
             *DEFAULT_EXCLUDED_CONTENT_TYPES,
+            FLATGEOBUF.media_type,
             PARQUET.media_type,
             "image/tiff",
         ),

@@ -74,9 +74,11 @@ def link(href: str, rel: str, form: Format | None = None, title: str | None = No
 
 def own(request: Request, chosen: Format, offered: Iterable[Format]) -> list[Link]:
     """Return the links of a resource to itself and to its other forms."""
-    found = [link(here(request, f=chosen.name), "self", chosen, f"This document as {chosen.title}")]
+    address = here(request, f=None)
+    address += "&f=" if "?" in address else "?f="
+    found = [link(address + chosen.name, "self", chosen, f"This document as {chosen.title}")]
     found += [
-        link(here(request, f=o.name), "alternate", o, f"This document as {o.title}")
+        link(address + o.name, "alternate", o, f"This document as {o.title}")
         for o in offered
         if o.name != chosen.name
     ]

@@ -30,7 +30,9 @@ class Format:
 JSON = Format("json", "application/json", "JSON")
 GEOJSON = Format("geojson", "application/geo+json", "GeoJSON", ("json", "application/json"))
 HTML = Format("html", "text/html", "HTML", ("application/xhtml+xml",))
+JSONFG = Format("jsonfg", "application/vnd.ogc.fg+json", "JSON-FG")
 CSV = Format("csv", "text/csv", "CSV")
+FLATGEOBUF = Format("flatgeobuf", "application/flatgeobuf", "FlatGeobuf", ("fgb",))
 PARQUET = Format("parquet", "application/vnd.apache.parquet", "GeoParquet", ("geoparquet",))
 SCHEMA = Format("json", "application/schema+json", "JSON Schema", ("application/json",))
 OAS30 = Format(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from ldt.api import documents, html, links, openapi, sketch
 from ldt.api.context import connection, reading
+from ldt.api.formats.geoparquet import of_rows
 from ldt.api.indicators import client, lineage
 from ldt.api.indicators.above import above
 from ldt.api.indicators.kind import Values
@@ -28,7 +29,6 @@ from ldt.api.indicators.request import (
 from ldt.api.negotiate import GEOJSON, HTML, JSON, PARQUET, negotiate
 from ldt.api.paging import read_token, write_token
 from ldt.api.parameters import At, Datetime, F, Limit, PageToken, Twin, cut, only_known
-from ldt.api.parquet import geoparquet
 from ldt.api.respond import Page, answer, etag, headers, unchanged
 from ldt.api.standard import Standard
 from ldt.api.twin.twin import trail
@@ -163,7 +163,7 @@ def values(
         text = write_token(request, seen.snapshot.revision, (last["scheme"], last["code"], *bounds))
         ways.append(links.link(links.here(request, token=text), "next", chosen, "Next page"))
     if chosen is PARQUET:
-        body = geoparquet(found, _arrow_schema())
+        body = of_rows(found, _arrow_schema())
         return Response(body, headers=headers(tag, ways), media_type=PARQUET.media_type)
     about = {
         "indicator": indicator,
