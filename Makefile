@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed-$(PINS)
 # Where the twin's data and database live for `make demo` and `make serve`; empty means the user's data directory.
 export LDT_DATA_DIR ?=
 
-.PHONY: help install postgis qgis browser peers demo serve test lint types imports tests soak bench docs pins clean
+.PHONY: help install postgis install-qgis gdal browser peers wrk qgis demo serve test lint types imports tests soak bench docs pins clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -19,8 +19,14 @@ install: postgis $(STAMP) ## the virtual environment and PostGIS
 postgis:
 	@sh tools/install-postgis.sh
 
-qgis:
+install-qgis:
 	@sh tools/install-qgis.sh
+
+gdal:
+	@sh tools/install-gdal.sh
+
+wrk:
+	@sh tools/install-wrk.sh
 
 browser:
 	@sh tools/install-browser.sh
@@ -43,7 +49,7 @@ demo: install ## build the sample city and serve it
 serve: install ## serve what is in the database
 	$(BIN)/ldt serve
 
-test: install qgis browser peers lint types imports tests ## everything that CI checks
+test: install install-qgis gdal browser peers lint types imports tests ## everything that CI checks
 
 lint:
 	$(BIN)/ruff format --check .
@@ -58,10 +64,13 @@ imports:
 tests:
 	$(BIN)/pytest -n 2 --dist loadfile -m "not soak"
 
-soak: install peers ## long load, growth and fuzz runs
+qgis: install install-qgis ## opens, pages and filters every collection in QGIS, without a screen
+	$(BIN)/pytest tests/clients/test_qgis.py tests/e2e/test_qgis.py
+
+soak: install peers wrk ## long load, growth and fuzz runs
 	$(BIN)/pytest -m soak
 
-bench: install qgis ## measures against the physical limit; writes docs/benchmarks.md
+bench: install install-qgis peers wrk ## measures against the physical limit and beside peers; writes docs/benchmarks.md
 	$(BIN)/python -m bench
 
 docs: install ## the documentation site, into site/
