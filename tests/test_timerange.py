@@ -84,6 +84,9 @@ def test_naive_instants_are_read_in_the_zone_given_and_never_written() -> None:
         ("2013-01-01T00:00:00Z/", Interval(utc(2013, 1, 1), None)),
         ("2013-01-01", Interval(utc(2013, 1, 1), utc(2013, 1, 1, 23, 59, 59, 999_999))),
         ("2013-01-01/2013-01-02", Interval(utc(2013, 1, 1), utc(2013, 1, 2, 23, 59, 59, 999_999))),
+        ("2013-01-31/P1M", Interval(utc(2013, 1, 31), utc(2013, 2, 28))),
+        ("2013-01-30T01:00:00Z/PT90M", Interval(utc(2013, 1, 30, 1), utc(2013, 1, 30, 2, 30))),
+        ("P1DT1H/2013-03-01T00:00:00Z", Interval(utc(2013, 2, 27, 23), utc(2013, 3, 1))),
     ],
 )
 def test_intervals(text: str, interval: Interval) -> None:
@@ -102,6 +105,12 @@ def test_intervals(text: str, interval: Interval) -> None:
         ("2014-01-01T00:00:00Z/2013-01-01T00:00:00Z", "ends before it starts"),
         ("2013-01-01T00:00:00/..", "no time zone"),
         ("now/..", "not an instant"),
+        ("../P1D", "no end to count from"),
+        ("P1D/P1D", "not an instant"),
+        ("2013-01-01/P", "not a duration"),
+        ("2013-01-01/P9999Y", "leaves the calendar"),
+        ("P3000Y/2013-01-01", "leaves the calendar"),
+        (f"2013-01-01/P{'9' * 5000}D", "leaves the calendar"),
     ],
 )
 def test_each_malformed_interval_has_its_message(text: str, why: str) -> None:

@@ -161,6 +161,7 @@ def parse_interval(text: str) -> Interval:
 
     Args:
         text: `instant`, `start/end`, `../end`, `/end`, `start/..` or `start/`. A date without a time is that whole day in UTC.
+            A duration stands for one of the ends (ISO 8601): `start/P2D`, `PT8H/end`, counted from the beginning of a day.
 
     Raises:
         UsageError: with a message of its own for each way of being malformed.
@@ -175,12 +176,32 @@ def parse_interval(text: str) -> Interval:
         if parts[0] == "..":
             raise UsageError("'..' alone is not an interval", where="datetime", remedy="leave datetime out")
         return Interval(_bound(parts[0], last=False), _bound(parts[0], last=True))
+    if any(p.startswith("P") for p in parts):
+        return _lasting(*parts)
     start, end = _bound(parts[0], last=False), _bound(parts[1], last=True)
     if start is None and end is None:
         raise UsageError(f"{text!r} is open on both sides", where="datetime", remedy="leave datetime out")
     if start is not None and end is not None and end < start:
         raise UsageError(f"{text!r} ends before it starts", where="datetime", remedy="swap its ends")
     return Interval(start, end)
+
+
+def _lasting(first: str, second: str) -> Interval:
+    """Return the interval of which one end is a duration."""
+    lasting, forward = (second, True) if second.startswith("P") else (first, False)
+    known = _bound(first if forward else second, last=False)
+    if known is None:
+        raise UsageError(
+            f"{first}/{second} has no end to count from", where="datetime", remedy="write start/duration"
+        )
+    try:
+        span = parse_duration(lasting)
+        if not forward:
+            span = Duration(-span.months, -span.days, -span.microseconds)
+        other = span.after(known)
+    except (ValueError, OverflowError) as e:
+        raise UsageError(f"{first}/{second} leaves the calendar", where="datetime", remedy=_EXAMPLE) from e
+    return Interval(known, other) if forward else Interval(other, known)
 
 
 def _bound(text: str, *, last: bool) -> datetime | None:
