@@ -49,6 +49,10 @@ RESOURCES = [
 
 
 @pytest.mark.parametrize("path", RESOURCES)
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
+)
 def test_a_resource_answers_with_and_without_a_slash_at_the_end(client: TestClient, path: str) -> None:
     plain = client.get(path)
     assert plain.status_code == 200
@@ -67,6 +71,12 @@ def test_the_classes_are_those_of_what_is_mounted(client: TestClient, town_url: 
     assert create_app(town_url, standards=[one]).state.service.conformance == ("urn:x",)
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/oas30",
+)
 def test_descriptions_are_valid_openapi(client: TestClient) -> None:
     for path, version in [
         ("/twins/town/api", "3.0.3"),

@@ -47,10 +47,19 @@ def codes(client: TestClient, text: str, **more: str) -> list[str]:
         ("country = 'FR' OR valid_from IS NOT NULL", []),
     ],
 )
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
+)
 def test_items_for_which_the_condition_holds(client: TestClient, text: str, found: list[str]) -> None:
     assert codes(client, text) == found
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
+)
 def test_both_languages_and_other_parameters_beside(client: TestClient) -> None:
     form = json.dumps({"op": ">=", "args": [{"property": "code"}, "20"]})
     assert codes(client, form, **{"filter-lang": JSON_FORM}) == ["20", "21", "22", "23", "24"]
@@ -73,6 +82,7 @@ def test_the_filter_goes_on_over_pages(client: TestClient) -> None:
     assert found == [f"{n}" for n in range(17, 25)]
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter")
 def test_coordinates_in_another_crs(client: TestClient) -> None:
     text = "S_INTERSECTS(geometry,BBOX(50,7.0405,50.1,7.0605))"
     crs = "http://www.opengis.net/def/crs/EPSG/0/4326"
@@ -112,6 +122,7 @@ def test_coordinates_in_another_crs(client: TestClient) -> None:
         ("filter=S_INTERSECTS(geometry,POINT(90%20180))", "filter", "outside"),
     ],
 )
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter")
 def test_bad_filters_are_400(client: TestClient, query: str, where: str | None, words: str) -> None:
     answer = client.get(f"{ITEMS}?{query}")
     problem = answer.json()
@@ -218,6 +229,7 @@ def test_what_may_not_be_seen_cannot_be_asked_about(own_town: tuple[Any, TestCli
         assert codes(operator, "name = 'hidden'") == ["h"]
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/cql2/1.0/conf/functions")
 def test_functions_are_listed_with_what_they_take(client: TestClient) -> None:
     landing = client.get("/twins/town").json()
     link = next(x for x in landing["links"] if x["rel"] == "http://www.opengis.net/def/rel/ogc/1.0/functions")
@@ -241,6 +253,7 @@ _VALUES = {
 }
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/cql2/1.0/conf/functions")
 def test_each_function_can_be_called_as_it_is_listed(client: TestClient) -> None:
     """Abstract test /conf/functions/functions: valid filters with each function and different operators."""
     for function in client.get("/twins/town/functions").json()["functions"]:

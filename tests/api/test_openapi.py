@@ -44,6 +44,10 @@ def description(client: TestClient) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
+)
 def test_what_is_sent_is_what_is_described(client: TestClient, description: dict[str, Any]) -> None:
     registry = Registry().with_resource("urn:api", Resource.from_contents(description, DRAFT202012))
     checked = 0
@@ -91,6 +95,7 @@ def test_the_limit_is_the_one_that_is_served(client: TestClient, description: di
     assert all((p["style"], p["explode"]) == ("form", False) for p in boxes)
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30")
 def test_a_twin_has_a_description_complete_in_itself(client: TestClient) -> None:
     for form in ("oas30", "oas31"):
         document = client.get(f"/twins/town/api?f={form}").json()

@@ -38,6 +38,7 @@ def ids(pages: list[dict[str, Any]]) -> list[str]:
     return [feature["id"] for page in pages for feature in page["features"]]
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core")
 def test_pages_visit_every_feature_once(client: TestClient) -> None:
     for limit in (1, 7, 24, 25, 26, 10_000_000_000):
         pages = walk(client, f"{ITEMS}?limit={limit}")

@@ -46,7 +46,7 @@ _STATIONS = (
 #: Indicator values, each with its area; the catalogue.
 _ONE_OF_A_KIND = (
     "SELECT 'indicator-values', count(*) FROM ldt.value WHERE until IS NULL"
-    " UNION ALL SELECT 'datasets', count(*) FROM ldt.dataset WHERE removed IS NULL"
+    " UNION ALL SELECT 'datasets', count(*) FROM ldt.dataset WHERE NOT upper_inf(removed)"
 )
 
 

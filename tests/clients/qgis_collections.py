@@ -31,10 +31,7 @@ def ids(layer: Any, request: Any = None) -> list[str]:
     return [str(f["id"]) for f in layer.getFeatures(request or QgsFeatureRequest())]
 
 
-def main() -> None:
-    asked = json.load(sys.stdin)
-    application = QgsApplication([], False)
-    application.initQgis()
+def seen(asked: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"collections": {}}
     for name, page in asked["pages"].items():
         layer = opened(asked["twin"], name, page)
@@ -57,7 +54,14 @@ def main() -> None:
         str(f["id"]): [f.geometry().boundingBox().center().x(), f.geometry().boundingBox().center().y()]
         for f in opened(asked["twin"], "protected-sites", 1000).getFeatures(turned)
     }
-    print(json.dumps(found))
+    return found
+
+
+def main() -> None:
+    application = QgsApplication([], False)
+    application.initQgis()
+    # No layer may outlive this: QGIS takes their threads away when it ends.
+    print(json.dumps(seen(json.load(sys.stdin))))
     application.exitQgis()
 
 

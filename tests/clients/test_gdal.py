@@ -39,6 +39,7 @@ def test_every_collection_of_items_is_a_layer_and_comes_whole(city: City) -> Non
         assert len(set(columns["id"])) == number, name
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core")
 def test_small_pages_make_the_same_layer(city: City, asked: Recorder) -> None:
     expected = city.counts[UNITS]
     _, geometries, columns = opened(city, UNITS, PAGE_SIZE=50)
@@ -88,6 +89,7 @@ def test_a_condition_gives_what_it_gives_in_the_database(city: City, where: str)
 # Axis order, by the registry that GDAL itself has no part in: EPSG's own order for 25832 is east, north; for 3035 and 4258 it is
 # north, east (GDAL asks for CRS84 where EPSG:4326 is meant). GDAL turns coordinates as an authority orders them into x, y; if the service had another order, all would lie elsewhere.
 @pytest.mark.parametrize("crs", ["EPSG:25832", "EPSG:3035", "EPSG:3857", "EPSG:4258"])
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs")
 def test_another_crs(city: City, asked: Recorder, crs: str) -> None:
     about, geometries, columns = opened(city, "protected-sites", CRS=crs, PAGE_SIZE=1000)
     assert any(

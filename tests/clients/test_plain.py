@@ -24,6 +24,10 @@ def to(document: dict[str, object], rel: str) -> str:
     return str(next((one for one in links if "json" in one.get("type", "")), links[0])["href"])
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/landing-page",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+)
 def test_from_the_landing_page_to_every_item(city: City, client: httpx.Client) -> None:
     landing = client.get(city.twin).json()
     listed = client.get(to(landing, "data")).json()["collections"]
@@ -41,6 +45,7 @@ def test_from_the_landing_page_to_every_item(city: City, client: httpx.Client) -
         assert {page["numberMatched"] for page in pages if "numberMatched" in page} <= {len(seen)}
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/landing-page")
 def test_each_link_of_the_landing_page_leads_somewhere(city: City, client: httpx.Client) -> None:
     landing = client.get(city.twin).json()
     collection = client.get(f"{city.twin}collections/land-cover-units").json()

@@ -56,6 +56,21 @@ def test_layers_keep_their_names_and_types(client: TestClient) -> None:
     assert found["start"]["format"] == found["end"]["format"] == "date-time"
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
+    "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
+    "http://www.opengis.net/spec/cql2/1.0/conf/case-insensitive-comparison",
+    "http://www.opengis.net/spec/cql2/1.0/conf/accent-insensitive-comparison",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions-plus",
+    "http://www.opengis.net/spec/cql2/1.0/conf/spatial-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/temporal-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/array-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/property-property",
+    "http://www.opengis.net/spec/cql2/1.0/conf/arithmetic",
+)
 def test_every_predicate_of_the_file_in_text_and_json(client: TestClient, real_data: Path) -> None:
     vectors = json.loads((real_data / "cql2" / "vectors.json").read_text())
     assert len(vectors) == 139
@@ -145,6 +160,7 @@ FURTHER: dict[str, dict[str, int]] = {
 }
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2")
 def test_further_predicates_of_the_annex(client: TestClient) -> None:
     wrong = {
         text: (expected, found)
@@ -194,6 +210,10 @@ def _ids(client: TestClient, layer: str, text: str) -> set[str]:
     return {feature["id"] for feature in _items(client, layer, filter=text)["features"]}
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
+    "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
+)
 def test_the_abstract_tests_of_comparison_on_a_queryable_of_each_type(client: TestClient) -> None:
     """/conf/basic-cql2/comparison and is-null, /conf/property-property/comparison-…: value and property on either side."""
     layer = LAYERS[1]

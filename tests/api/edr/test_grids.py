@@ -94,6 +94,11 @@ def axis(coverage: dict[str, Any], name: str) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("path", [SEALED, COVER, WARM])
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/queries",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/covjson",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/covjson",
+)
 def test_a_position_has_the_value_of_its_cell(client: TestClient, path: str) -> None:
     made = MADE_OF[path]
     random = np.random.default_rng(5)
@@ -107,6 +112,7 @@ def test_a_position_has_the_value_of_its_cell(client: TestClient, path: str) -> 
     assert {c["domain"]["domainType"] for c in found} == {"PointSeries" if made.times else "Point"}
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/queries")
 def test_a_cube_is_asked_as_xarray_selects(client: TestClient) -> None:
     made = MADE["warm.2025"]
     frame = xr.DataArray(
@@ -137,6 +143,10 @@ def test_a_cube_is_asked_as_xarray_selects(client: TestClient) -> None:
     ask(client, f"{WARM}/position", 204, coords="POINT(6.913 50.957)", datetime="2025-06-10T00:00:00Z")
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/covjson",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/covjson",
+)
 def test_units_and_classes_are_told(client: TestClient) -> None:
     at = "POINT({} {})".format(*middle(MADE["cover.2018"]))
     classes = one(ask(client, f"{COVER}/position", coords=at))["parameters"]["land-cover"]
@@ -216,6 +226,7 @@ def test_a_grid_in_another_crs_has_the_cells_that_its_points_lie_in(
     assert np.isfinite(want).any()
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/queries")
 def test_an_area_has_the_cells_whose_middle_lies_in_it(client: TestClient) -> None:
     made = MADE["cover.2018"]
     area = shapely.Polygon(
@@ -246,6 +257,7 @@ def test_an_area_has_the_cells_whose_middle_lies_in_it(client: TestClient) -> No
     assert len(got) > 5000
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/queries")
 def test_a_radius_is_measured_on_the_ground(client: TestClient) -> None:
     made = MADE["cover.2018"]
     lon, lat = middle(made)
@@ -320,6 +332,7 @@ def test_a_line_has_the_cells_that_it_crosses(client: TestClient) -> None:
     assert along == sorted(along)
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/queries")
 def test_a_trajectory_looks_at_each_place_when_it_is_there(client: TestClient) -> None:
     made = MADE["warm.2025"]
     begin = int(DAYS[1].timestamp())
@@ -349,6 +362,12 @@ def test_a_trajectory_looks_at_each_place_when_it_is_there(client: TestClient) -
 # Forms --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/covjson",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/edr-geojson",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/covjson",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/edr-geojson",
+)
 def test_all_forms_say_the_same(client: TestClient, tmp_path: Any) -> None:
     box = {"bbox": "6.85,50.9,6.95,51.0", "datetime": "2025-06-02T00:00:00Z/2025-06-03T12:00:00Z"}
     grid = one(ask(client, f"{WARM}/cube", **box))
@@ -386,6 +405,10 @@ def test_classes_in_netcdf_have_flags(client: TestClient, tmp_path: Any) -> None
     assert meanings[[float(v) for v in flags].index(111)] == "Continuous_urban_fabric"
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/html",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/html",
+)
 def test_html_is_a_table(client: TestClient) -> None:
     page = ask(client, f"{WARM}/position", coords="POINT(6.913 50.957)", f="html").text
     assert "2025-06-09T00:00:00Z" in page

@@ -160,6 +160,12 @@ def test_geometries_are_x_first() -> None:
         ),
     ],
 )
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/collections",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/json",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/collections",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/json",
+)
 def test_a_collection_says_what_can_be_asked(
     client: TestClient, path: str, queries: list[str], parameters: list[str]
 ) -> None:
@@ -197,6 +203,10 @@ def test_a_collection_says_what_can_be_asked(
     assert ask(client, path, f="html").status_code == 200
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/collections",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/collections",
+)
 def test_every_collection_tells_its_parameters_and_a_query(client: TestClient) -> None:
     for one in ask(client, BASE).json()["collections"]:
         assert one["data_queries"], one["id"]
@@ -223,6 +233,13 @@ def test_a_parameter_without_a_concept_is_still_one() -> None:
 # OGC's executable test suite (ets-ogcapi-edr10) -----------------------------------------------------------------
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/core",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/collections",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/queries",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/collections",
+)
 def test_what_the_suite_asks_is_answered(client: TestClient) -> None:
     """The requests that the suite makes of each collection, put together as it does it."""
     for about in ask(client, BASE).json()["collections"]:
@@ -257,6 +274,10 @@ def test_what_the_suite_asks_is_answered(client: TestClient) -> None:
                 assert answer.status_code == 400
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/oas30",
+)
 def test_the_suite_finds_the_parameters_in_the_description(client: TestClient) -> None:
     paths = client.get("/twins/town/api").json()["paths"]
     for query in QUERIES:

@@ -134,6 +134,11 @@ def test_stations_along_a_line(client: TestClient) -> None:
     ask(client, f"{AIR}/trajectory", 204, coords="LINESTRING(0 0,1 1)")
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/queries",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/geojson",
+)
 def test_locations_are_listed_in_pages(client: TestClient) -> None:
     whole = ask(client, f"{AIR}/locations").json()
     frame = geopandas.read_file(io.BytesIO(ask(client, f"{AIR}/locations", f="GeoJSON").content))
@@ -170,6 +175,11 @@ def test_every_location_answers_under_its_address(client: TestClient) -> None:
     ask(client, f"{AIR}/locations/~FF", 404)
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/queries",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/geojson",
+)
 def test_stations_are_items_too(client: TestClient) -> None:
     found = ask(client, f"{AIR}/items").json()
     assert [f["id"] for f in found["features"]] == ["A1", "B~2F~C3~BC~202", "far", "lost"]
@@ -178,6 +188,12 @@ def test_stations_are_items_too(client: TestClient) -> None:
     assert len(ask(client, f"{AIR}/items", bbox="6.8,50.9,7,51").json()["features"]) == 2
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/covjson",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.1/conf/edr-geojson",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/covjson",
+    "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/edr-geojson",
+)
 def test_all_forms_say_the_same(client: TestClient, tmp_path: Any) -> None:
     asked = {"parameter_name": "NO2_PT1H,O3"}
     want = hours(0)

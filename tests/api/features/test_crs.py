@@ -29,6 +29,7 @@ def corners(feature: dict[str, Any]) -> np.ndarray[Any, Any]:
 
 
 @pytest.mark.parametrize("code", CODES)
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs")
 def test_coordinates_are_those_of_pyproj(client: TestClient, code: int) -> None:
     plain = client.get(f"{ITEMS}?limit=2").json()["features"][1]
     answer = client.get(f"{ITEMS}?limit=2&crs={EPSG}{code}")
@@ -43,6 +44,7 @@ def test_coordinates_are_those_of_pyproj(client: TestClient, code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [4326, 4258, 3035, 3857, 25832, 32631])
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs")
 def test_a_rectangle_in_a_crs_finds_what_lies_in_it(client: TestClient, code: int) -> None:
     # The quarters are squares of 0.001 degrees from 7.00 on, each 0.01 further: their middles by pyproj, at most 40 m around.
     for number in (3, 17):
@@ -78,6 +80,7 @@ def test_the_whole_world_in_web_mercator_is_everything(client: TestClient) -> No
     assert found["numberMatched"] == 25
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs")
 def test_a_collection_lists_what_it_takes(client: TestClient) -> None:
     about = client.get(C).json()
     assert about["crs"][0] == about["storageCrs"] == "http://www.opengis.net/def/crs/OGC/1.3/CRS84"

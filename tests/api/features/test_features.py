@@ -26,6 +26,10 @@ def rels(document: dict[str, Any]) -> set[str]:
     return {one["rel"] for one in document["links"]}
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
+)
 def test_collections_are_the_types_that_one_may_see(client: TestClient, operator: TestClient) -> None:
     seen = [c["id"] for c in client.get("/twins/town/collections").json()["collections"]]
     assert seen[:3] == ["administrative-units", "environmental-monitoring-facilities", "protected-sites"]
@@ -35,6 +39,7 @@ def test_collections_are_the_types_that_one_may_see(client: TestClient, operator
     ]
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections")
 def test_a_collection_says_where_and_when_it_is(client: TestClient) -> None:
     about = client.get(C).json()
     assert about["title"] == "Administrative units"
@@ -54,6 +59,10 @@ def test_a_collection_says_where_and_when_it_is(client: TestClient) -> None:
     assert german["title"] == "Verwaltungseinheiten"
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+)
 def test_items_have_what_the_standard_asks_for(client: TestClient) -> None:
     answer = client.get(ITEMS)
     assert answer.headers["content-type"] == "application/geo+json"
@@ -68,6 +77,7 @@ def test_items_have_what_the_standard_asks_for(client: TestClient) -> None:
         assert feature["properties"]["scheme"] == "quarter"
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson")
 def test_a_feature_without_a_place_has_a_null_geometry(client: TestClient) -> None:
     feature = client.get("/twins/town/collections/protected-sites/items/sites.s2").json()
     assert feature["geometry"] is None
@@ -92,6 +102,7 @@ def test_a_feature_without_a_place_has_a_null_geometry(client: TestClient) -> No
         ("datetime=1950-01-01", [f"q{i:02d}" for i in range(25)]),  # without a life span they match any time
     ],
 )
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core")
 def test_filters(client: TestClient, query: str, expected: list[str]) -> None:
     assert codes(client, query) == expected
 
@@ -115,6 +126,7 @@ def test_the_whole_world_is_everything(client: TestClient) -> None:
         ("1980-01-01T01:00:00%2B01:00/2020-01-01", ["s1", "s2"]),
     ],
 )
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core")
 def test_datetime(client: TestClient, when: str, expected: list[str]) -> None:
     assert codes(client, f"datetime={when}", "/twins/town/collections/protected-sites/items") == expected
 
@@ -139,6 +151,7 @@ def test_a_persistent_uri_leads_to_the_feature(client: TestClient) -> None:
     assert client.get(answer.headers["location"]).json()["id"] == "places.q03"
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/schemas")
 def test_the_schema_describes_the_features(client: TestClient) -> None:
     answer = client.get(f"{C}/schema")
     assert answer.headers["content-type"] == "application/schema+json"

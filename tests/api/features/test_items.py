@@ -119,6 +119,7 @@ def test_an_order_is_that_of_python_page_by_page(client: TestClient, sortby: str
         ("uses=work", lambda o: "work" in o["uses"]),
     ],
 )
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters")
 def test_queryables_are_parameters(client: TestClient, query: str, holds: Any) -> None:
     expected = {fid for fid, o in OBJECTS.items() if holds(o)}
     assert expected
@@ -154,6 +155,11 @@ def test_what_cannot_be_understood_is_400(client: TestClient, query: str) -> Non
     assert answer.json()["where"]
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/sortables",
+)
 def test_queryables_and_sortables_are_json_schemas(client: TestClient) -> None:
     for what, names in [
         ("queryables", {*STATED, "geometry", "valid_from", "valid_to"}),
@@ -180,6 +186,10 @@ def test_queryables_and_sortables_are_json_schemas(client: TestClient) -> None:
     assert (roles["valid_from"], roles["valid_to"]) == ("primary-interval-start", "primary-interval-end")
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/schemas",
+)
 def test_a_collection_leads_to_its_schemas(client: TestClient) -> None:
     rel = "http://www.opengis.net/def/rel/ogc/1.0/"
     ways = {one["rel"]: one["href"] for one in client.get(C).json()["links"]}

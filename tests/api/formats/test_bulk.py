@@ -74,8 +74,8 @@ def geojson(client: TestClient, query: str = "", items: str = ITEMS) -> list[dic
 
 def flat(feature: dict[str, Any]) -> dict[str, Any]:
     """Return a GeoJSON feature as a row: lists and objects as JSON."""
-    found = dict.fromkeys(SCHEMA) | feature["properties"] | {"id": feature["id"]}
-    return found
+    properties: dict[str, Any] = feature["properties"]
+    return {**dict.fromkeys(SCHEMA), **properties, "id": feature["id"]}
 
 
 def typed(row: dict[str, Any]) -> dict[str, Any]:

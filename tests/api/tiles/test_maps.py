@@ -99,6 +99,7 @@ def coloured(values: NDArray[Any], legend: dict[str, Any]) -> NDArray[Any]:
         (WARM, "warm.2025", "WebMercatorQuad", 12, (0.5, 0.5)),
     ],
 )
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/png")
 def test_a_map_tile_has_the_colours_of_the_cells_under_its_points(
     grids: TestClient, collection: str, identifier: str, name: str, zoom: int, place: tuple[float, float]
 ) -> None:
@@ -148,6 +149,10 @@ def test_which_coverage_and_step_are_shown_can_be_chosen(grids: TestClient) -> N
     assert get(grids, f"{tile}?tone=red", 400).json()["where"] == "tone"
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tilesets-list",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/png",
+)
 def test_map_tile_sets_tell_which_tiles_there_are(grids: TestClient) -> None:
     sets = get(grids, f"{SEALED}/map/tiles").json()["tilesets"]
     assert [one["dataType"] for one in sets] == ["map", "map"]

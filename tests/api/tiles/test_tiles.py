@@ -33,6 +33,7 @@ def get(client: TestClient, path: str, status: int = 200) -> Any:
     return answer.json()
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tileset")
 def test_tile_matrix_sets_are_those_of_the_registry(client: TestClient) -> None:
     listed = get(client, f"{BASE}/tileMatrixSets")["tileMatrixSets"]
     assert [one["id"] for one in listed] == ["WebMercatorQuad", "EuropeanETRS89_LAEAQuad"]
@@ -52,6 +53,11 @@ def test_tile_matrix_sets_are_those_of_the_registry(client: TestClient) -> None:
     assert get(client, f"{BASE}/tileMatrixSets/WorldCRS84Quad", 404)["status"] == 404
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tilesets-list",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/geodata-tilesets",
+)
 def test_the_vector_tiles_of_a_collection_are_found_from_the_landing_page(client: TestClient) -> None:
     rel = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
     (to,) = [one for one in get(client, f"{BASE}")["links"] if one["rel"] == rel]
@@ -91,6 +97,11 @@ def check_tileset(client: TestClient, about: dict[str, Any]) -> None:
     assert first["tileMatrix"] == "0"
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/geodata-tilesets",
+)
 def test_a_tile_has_a_layer_of_the_collection_with_ids_that_lead_to_its_features(client: TestClient) -> None:
     answer = client.get(f"{QUARTERS}/tiles/WebMercatorQuad/{slippy(7.1, 50, 7)}")
     assert answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
@@ -146,6 +157,11 @@ def test_a_tile_can_be_narrowed(client: TestClient) -> None:
     assert all(set(one["properties"]) == {"id"} for one in none)
 
 
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/dataset-tilesets",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/collections-selection",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
+)
 def test_a_tile_of_the_whole_twin_has_a_layer_for_each_collection(client: TestClient) -> None:
     tile = f"{BASE}/tiles/WebMercatorQuad/{slippy(7.01, 50.005, 10)}"
     layers = decoded(client.get(tile).content)
@@ -181,6 +197,7 @@ def test_tilejson_leads_to_the_tiles(client: TestClient) -> None:
     assert client.get(f"{QUARTERS}/tiles/EuropeanETRS89_LAEAQuad?f=tilejson").status_code == 400
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tileset")
 def test_tile_set_metadata_says_what_is_in_the_tiles(client: TestClient) -> None:
     about = get(client, f"{QUARTERS}/tiles/WebMercatorQuad")
     (layer,) = about["layers"]

@@ -32,6 +32,11 @@ EVERY = set(range(len(ROWS)))
 
 @given(conditions())
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.conformance(
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
+    "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
+    "http://www.opengis.net/spec/cql2/1.0/conf/property-property",
+)
 def test_holds_for_the_rows_for_which_it_is_true(conn: psycopg.Connection[Any], form: Any) -> None:
     expected = {n for n, row in enumerate(values()) if evaluated(form, row) is True}
     assert found(conn, form) == expected

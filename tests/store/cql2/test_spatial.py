@@ -56,6 +56,7 @@ def _form(shape: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(RELATIONS))
+@pytest.mark.conformance("http://www.opengis.net/spec/cql2/1.0/conf/spatial-functions")
 def test_relations_hold_where_shapely_says_so(conn: psycopg.Connection[Any], name: str) -> None:
     relation = getattr(shapely, name.removeprefix("s_"))
     for literal in SHAPES:
@@ -186,6 +187,7 @@ def test_the_index_of_the_geometry_is_used(conn: psycopg.Connection[Any]) -> Non
         assert any("people_geom" in line for (line,) in plan), name
 
 
+@pytest.mark.conformance("http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions")
 def test_random_boxes_against_shapely(conn: psycopg.Connection[Any]) -> None:
     random = np.random.default_rng(2022)
     for _ in range(40):

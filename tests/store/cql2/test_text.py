@@ -70,6 +70,7 @@ SAME = [
 
 
 @pytest.mark.parametrize("text", SAME)
+@pytest.mark.conformance("http://www.opengis.net/spec/cql2/1.0/conf/cql2-text")
 def test_reads_what_the_library_reads(text: str) -> None:
     assert plain(parse(text)) == cql2.parse_text(text).to_json()
 
