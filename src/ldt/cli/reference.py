@@ -14,7 +14,7 @@ from typing import Any
 import typer
 import yaml
 
-from ldt.cli import FAULT, INTERRUPTED, app, run
+from ldt.cli import FAULT, INTERRUPTED, app, classes, run
 from ldt.errors import LdtError
 from ldt.harmonise.recipe import Recipe, find_recipe, load_recipe, recipe_names
 
@@ -150,7 +150,11 @@ def _columns(recipe: Recipe) -> str:
 
 
 #: File name → the page.
-PAGES = {"commands.md": page, "recipe-reference.md": recipes_page}
+PAGES = {
+    "commands.md": page,
+    "recipe-reference.md": recipes_page,
+    "reference/conformance.md": classes.page,
+}
 
 
 if __name__ == "__main__":
