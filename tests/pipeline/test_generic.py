@@ -197,7 +197,7 @@ def test_the_layer_is_asked_for_where_several_fit(url: str, real_data: Path, tmp
 def test_a_document_is_named_when_it_is_ingested(url: str, real_data: Path) -> None:
     path = real_data / "inspire/services/wfs_dov_getcapabilities_200.xml"
     for recipe in ("generic/features", "inspire/protected-sites"):
-        with pytest.raises(SourceError, match=r"WFS capabilities with 1 feature types.*source\.service"):
+        with pytest.raises(SourceError, match=r"WFS capabilities with 1 feature type.*source\.service"):
             run(url, recipe, path)
 
 

@@ -109,7 +109,7 @@ def test_problems(tmp_path: Path) -> None:
         '<x:A gml:id="d"><x:p><gml:Point srsName="EPSG:25832"><gml:pos>1</gml:pos></gml:Point></x:p></x:A>',
     ]
     assert described(tmp_path / "a.gml", document(*features)).problems == [
-        "1 features have geometry that cannot be read",
+        "1 feature has geometry that cannot be read",
         "srsName 'EPSG:1' names no CRS that is known",
         "3 values are nil (unpopulated 1, unknown 1, no reason 1)",
         "2 local references have no target in the file, as #none",

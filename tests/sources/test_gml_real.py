@@ -158,7 +158,7 @@ def test_problems_of_real_documents(real_data: Path) -> None:
     assert "250 values are nil (missing 250)" in problems("brgm_toolbox/AQD_UBA_Station_50.xml")
     # All 42 references from addresses to components lead somewhere.
     assert "no target" not in problems("es_catastro/address.gml")
-    assert "1 local references have no target in the file, as #GML_ID_42" in problems(
+    assert "1 local reference has no target in the file, as #GML_ID_42" in problems(
         "deegree/CadastralZoning.gml"
     )
     assert "something blank stands before the XML declaration" in problems(

@@ -68,8 +68,8 @@ def test_malformed_rows_stay_in_their_places(
 def test_all_rows_malformed(tmp_path: Path, rows: Rows) -> None:
     got = rows("table", write(tmp_path / "a.csv", "a;b\n1\n2\n"), delimiter=";")
     assert [(r["_row"], r["a"], r["_malformed"]) for r in got] == [
-        (0, None, "1 fields where the header has 2"),
-        (1, None, "1 fields where the header has 2"),
+        (0, None, "1 field where the header has 2"),
+        (1, None, "1 field where the header has 2"),
     ]
 
 
@@ -178,7 +178,7 @@ def test_describe_counts_and_warns(tmp_path: Path) -> None:
     told = describe(write(tmp_path / "a.csv", "Köln;b\n1;2\n3\n".encode("latin-1")))
     (layer,) = told.layers
     assert (told.reader, layer.count, list(layer.columns)) == ("table", 2, ["Köln", "b"])
-    assert layer.problems == ["1 of 2 rows do not fit the header (2 columns)"]
+    assert layer.problems == ["1 of 2 rows does not fit the header (2 columns)"]
     assert "latin-1" in told.problems[0]
 
 

@@ -13,7 +13,7 @@ from ldt.model.observation import Datastream
 from ldt.model.outcome import RecordOutcome, Tally
 
 #: Version of the rules in this package; it is part of a version's key, so a change of rules makes new versions.
-HARMONISER = "3"
+HARMONISER = "4"
 
 
 @dataclass(frozen=True, slots=True)

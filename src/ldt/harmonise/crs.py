@@ -32,6 +32,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from textwrap import shorten
 from threading import Lock
 from typing import Any
 
@@ -281,7 +282,7 @@ def _places(crs: CRS, selection: BaseGeometry | None, country: str | None) -> li
         # An area over the date line (New Zealand) is taken as the whole belt.
         west, east = (use.west, use.east) if use.west < use.east else (-180.0, 180.0)
         box = Box(west - MARGIN, use.south - MARGIN, east + MARGIN, use.north + MARGIN)
-        places.append((f"area of use: {use.name.rstrip('.')[:100]}", box))
+        places.append((f"area of use: {shorten(use.name.rstrip('.'), 100, placeholder=' …')}", box))
     return places
 
 

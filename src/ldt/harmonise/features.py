@@ -8,7 +8,7 @@ What happens to a record is decided in this order, and the first decision stands
 4. `outside: outside`: it does not intersect the twin's selection.
 5. `rejected`: `bad-value` (an expression failed), `missing-id`, `missing-value`, `naive-time`, `schema`, `unknown-code`.
 6. `duplicate`: its key was there before with equal content; `rejected: id-conflict`: with other content.
-7. `repaired`: `crs-of-the-others`, `axis-order`, `invalid-geometry`, `rounding`. All else is accepted.
+7. `repaired`: `empty-geometry`, `crs-of-the-others`, `axis-order`, `invalid-geometry`, `rounding`. All else is accepted.
 """
 
 from __future__ import annotations

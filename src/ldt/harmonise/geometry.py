@@ -53,18 +53,19 @@ class Checked:
     outside: Bools
 
 
-def _read(values: NDArray[Any]) -> tuple[Geometries, Bools, Bools]:
-    """Return geometries of WKB in 2D, None for empty ones and those that cannot be used; which are damaged; which have coordinates that are not numbers."""
+def _read(values: NDArray[Any]) -> tuple[Geometries, Bools, Bools, Bools]:
+    """Return geometries of WKB in 2D, None for empty ones and those that cannot be used; which are damaged; which are empty; which have coordinates that are not numbers."""
     geometries: Geometries = shapely.from_wkb(values, on_invalid="ignore")
     damaged = shapely.is_missing(geometries) & (values != np.array(None))
     if shapely.has_z(geometries).any() or _has_m(geometries):
         geometries = shapely.force_2d(geometries)
-    geometries[shapely.is_empty(geometries)] = None
+    empty = shapely.is_empty(geometries)
+    geometries[empty] = None
     coordinates = shapely.get_coordinates(geometries)
     # Column by column: NumPy is slow to reduce along an axis of two.
     endless = _owners(geometries, ~(np.isfinite(coordinates[:, 0]) & np.isfinite(coordinates[:, 1])))
     geometries[endless] = None
-    return geometries, damaged, endless
+    return geometries, damaged, empty, endless
 
 
 def check(
@@ -86,7 +87,7 @@ def check(
     rejected, repaired = Problems(), Problems()
     geometries: Geometries = np.full(count, None, dtype=object)
     if wkb is not None and rule != "none":
-        source, damaged, endless = in_parts(_read, wkb.to_numpy(zero_copy_only=False))
+        source, damaged, empty, endless = in_parts(_read, wkb.to_numpy(zero_copy_only=False))
         rejected.add(
             damaged, "bad-geometry", "the geometry cannot be read: its WKB is damaged or of an unknown type"
         )
@@ -95,6 +96,11 @@ def check(
             "impossible-coordinates",
             "the geometry has coordinates that are not numbers (NaN or infinite)",
         )
+        note = "the geometry is empty"
+        if rule == "required":
+            rejected.add(empty, "no-geometry", f"{note}, and its feature type needs one")
+        else:
+            repaired.add(empty, "empty-geometry", f"{note}: the record is kept without one")
         if not shapely.is_missing(source).all():
             geometries = _place(source, judge(source), rejected, repaired)
     missing = shapely.is_missing(geometries)

@@ -15,10 +15,10 @@ from typing import Any
 from ldt import sources
 from ldt.harmonise.feature_types import feature_type_names
 from ldt.harmonise.recipe import FeatureMapping, Recipe
-from ldt.pipeline.inspect.columns import point_columns
+from ldt.pipeline.inspect.columns import point_columns, quoted
 from ldt.pipeline.inspect.places import guess, label
 from ldt.pipeline.inspect.profile import WORDS, Column, Profile, profile
-from ldt.pipeline.inspect.times import time_column
+from ldt.pipeline.inspect.times import says_utc, time_column, time_sql
 from ldt.sources.gml import GmlOptions
 from ldt.sources.judged import judged_options
 from ldt.sources.resource import Resource
@@ -83,9 +83,11 @@ def specialised(recipe: Recipe, resources: Sequence[Resource], name: str | None)
         "columns": {**mapping.columns, **typed(seen, recipe.source.reader)},
         "properties": types(seen, recipe.source.reader),
     }
-    if begins := _begins(seen, recipe.source.reader):
-        update |= begins
-        update["columns"] = {begins["valid_from"].strip('"'): begins["valid_from"], **update["columns"]}
+    if begins := _begins(seen, recipe.source.reader, mapping.zone):
+        used, begin = begins
+        update |= begin
+        # What tells the time is a property too.
+        update["columns"] = {**{name: quoted(name) for name in used}, **update["columns"]}
     source = recipe.source.model_copy(update={"options": options, **crs})
     made: FeatureMapping = mapping.model_copy(update=update)
     title = {language: f"{text}: {own}" for language, text in recipe.title.items()}
@@ -97,7 +99,7 @@ def _crs(recipe: Recipe, seen: Profile) -> dict[str, str]:
     if recipe.source.crs or not undeclared(seen):
         return {}
     others = {label(judgement.declared.projjson) for judgement, _ in seen.crs}
-    found = sorted(others) if others else guess(seen.unplaced[0])
+    found = sorted(others) if others else guess(seen.unplaced[0], recipe.source.country)
     if len(found) != 1:
         return {}
     why = (
@@ -156,11 +158,6 @@ def collection_id(own: str, dataset: str) -> str:
     return f"generic-{found}" if found in feature_type_names() else found
 
 
-def quoted(name: str) -> str:
-    """Return a column's name for SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def published(seen: Profile, reader: str) -> list[tuple[Column, str]]:
     """Return the columns and their kinds as they are published: texts of formats that have types stay texts."""
     result = []
@@ -205,8 +202,17 @@ def types(seen: Profile, reader: str) -> dict[str, dict[str, str]]:
     return {column.name: dict(_TYPES.get(kind, {})) for column, kind in published(seen, reader)}
 
 
-def _begins(seen: Profile, reader: str) -> dict[str, str]:
-    """Return when the records of a table are valid from, where a column tells that with its zone."""
-    if reader not in {"table", "json", "parquet"} or (found := time_column(seen)) is None or found.naive:
-        return {}
-    return {"valid_from": quoted(found.name)} if found.how == "iso" and '"' not in found.name else {}
+def _begins(seen: Profile, reader: str, zone: str | None) -> tuple[list[str], dict[str, str]] | None:
+    """Return when the records of a table are valid from, where its columns tell that with their zone, or the recipe does.
+
+    Returns:
+        The columns that tell it, and the members of the recipe's `feature`.
+    """
+    if reader not in {"table", "json", "parquet"} or (found := time_column(seen)) is None:
+        return None
+    used = [name for name in (found.name, found.clock and found.clock.name) if name]
+    zone = zone or ("UTC" if any(says_utc(name) for name in used) else None)
+    if (found.naive and zone is None) or (found.clock is None and found.how != "iso"):
+        return None
+    begin = {"valid_from": time_sql(found)}
+    return used, {**begin, "zone": zone} if found.naive and zone else begin

@@ -30,6 +30,12 @@ _BROKEN_OVER = 20
 _SEP = re.compile(r"(?i)sep=(.)")
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
 _YEAR = re.compile(r"\s*(1[89]|20|21)\d\d\s*")
+#: What values are that no column is called by, but for numbers: where a column's values are such, its name is another text.
+_VALUES = (
+    re.compile(r"\s*(https?|ftp|s3)://\S+\s*"),
+    re.compile(r"\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?\s*"),
+    re.compile(r"\s*\d{1,2}[./]\d{1,2}[./]\d{4}(\s+\d{1,2}:\d{2}(:\d{2})?)?\s*"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +181,19 @@ def _table(lines: list[str], delimiter: str) -> tuple[int, int, float]:
 
 
 def _has_header(rows: list[list[str]]) -> bool:
-    """Whether the first row names columns: it has texts where numbers stand below it. Years may be names of columns."""
+    """Whether the first row names columns: it has other texts where numbers, times and addresses stand below it.
+
+    Years may be names of columns of numbers.
+    """
     if len(rows) < 2:
         return True
     head, body = rows[0], rows[1:]
-    numeric = [
-        place
-        for place in range(len(head))
-        if (column := [r[place] for r in body if place < len(r) and r[place].strip()])
-        and all(_NUMBER.fullmatch(v) for v in column)
-    ]
-    same = [p for p in numeric if _NUMBER.fullmatch(head[p]) and not _YEAR.fullmatch(head[p])]
-    return not numeric or len(same) * 2 <= len(numeric)
+    told = same = 0
+    for place, name in enumerate(head):
+        column = [r[place] for r in body if place < len(r) and r[place].strip()]
+        kind = next((k for k in (_NUMBER, *_VALUES) if column and all(map(k.fullmatch, column))), None)
+        if kind is not None:
+            told += 1
+            year = kind is _NUMBER and _YEAR.fullmatch(name)
+            same += bool(kind.fullmatch(name)) and not year
+    return same * 2 <= told

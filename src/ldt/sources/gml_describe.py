@@ -18,6 +18,7 @@ from ldt.sources.gml_prolog import skipped_before_declaration
 from ldt.sources.gml_schemas import application_schema
 from ldt.sources.judge import judge
 from ldt.sources.source import GEOMETRY, MALFORMED, RAW, Batch, Description, LayerDescription
+from ldt.wording import plural
 
 _IDS = re.compile(rb"""[\s:]id\s*=\s*["']([^"']*)""")
 #: UTF-8 read as Latin-1 (`KÃ¶ln`), and what windows-1252 has where Latin-1 has control characters.
@@ -105,7 +106,9 @@ class Summary:
         if skipped_before_declaration(self._path):
             problems.append("something blank stands before the XML declaration; it was skipped")
         if self._malformed:
-            problems.append(f"{self._malformed} features have geometry that cannot be read")
+            problems.append(
+                plural(self._malformed, "feature has", "features have") + " geometry that cannot be read"
+            )
         problems += [f"srsName {name!r} names no CRS that is known" for name in unknown[:5]]
         if self._misread is not None:
             problems.append(
@@ -113,11 +116,11 @@ class Summary:
             )
         if self._nil:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in self._nil.most_common(5))
-            problems.append(f"{self._nil.total():,} values are nil ({reasons})")
+            problems.append(f"{plural(self._nil.total(), 'value is', 'values are')} nil ({reasons})")
         missing = self._missing()
         if missing:
             problems.append(
-                f"{len(missing):,} local references have no target in the file, as #{min(missing)}"
+                f"{plural(len(missing), 'local reference has', 'local references have')} no target in the file, as #{min(missing)}"
             )
         return problems
 

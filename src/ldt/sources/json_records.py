@@ -20,8 +20,9 @@ from ldt.sources import json_stat
 from ldt.sources.batches import BATCH_ROWS, check_options, column_names, with_rows
 from ldt.sources.entities import entities, simplified, values
 from ldt.sources.json_places import numbers_at, place_of, texts_at
-from ldt.sources.points import PointOptions, point_crs, with_names, with_points, with_texts
+from ldt.sources.points import PointOptions, placed, point_crs, with_names, with_points, with_texts
 from ldt.sources.source import MALFORMED, RAW, Batch, Description, LayerDescription
+from ldt.wording import plural
 
 SUFFIXES = (".json", ".jsonld")
 
@@ -74,13 +75,10 @@ class JsonReader:
             if chosen.geometry is not None:
                 yield from with_texts(records, texts_at(here, chosen.geometry), chosen.geometry, crs)
             elif nested:
-                yield Batch(
-                    with_points(records, *(numbers_at(here, k or "") for k in (chosen.x, chosen.y))), crs
-                )
-            elif chosen.x is not None:
-                yield Batch(with_points(records, records.column(chosen.x), records.column(chosen.y)), crs)
+                pair = {k: numbers_at(here, k) for k in (chosen.x or "", chosen.y or "")}
+                yield Batch(with_points(records, pair), crs)
             else:
-                yield Batch(records)
+                yield from placed(records, chosen, crs)
 
     def describe(self, path: Path) -> Description:
         """Tell what the document as a whole holds."""
@@ -92,7 +90,9 @@ class JsonReader:
         layer = LayerDescription(name=name or path.stem, count=count, columns=shown)
         bad = count - columns[MALFORMED].null_count
         if bad:
-            layer.problems.append(f"{bad} of {count} records are not like the others")
+            layer.problems.append(
+                f"{bad} of {plural(count, 'record')} {'is' if bad == 1 else 'are'} not like the others"
+            )
         return Description(format=form, reader="json", layers=[layer])
 
 

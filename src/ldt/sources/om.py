@@ -36,6 +36,7 @@ from ldt.sources.source import (
     Description,
     LayerDescription,
 )
+from ldt.wording import plural
 
 #: Columns that only the observation tells, only the value, or the value before the observation. All are texts.
 _OF_OBSERVATION = (
@@ -92,7 +93,11 @@ class OmReader:
         for name, layer in layers.items():
             if layer.geometry_types:
                 layer.extent, layer.problems = judge(layer.crs, bounds.get(name))
-        problems = [f"{malformed} values or blocks cannot be taken apart"] if malformed else []
+        problems = (
+            [f"{plural(malformed, 'value or block', 'values or blocks')} cannot be taken apart"]
+            if malformed
+            else []
+        )
         problems += [f"{empty} observations hold no values"] if empty else []
         if not layers:
             problems.append("holds no observations")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -52,6 +52,8 @@ def _is_called(name: str, words: frozenset[str], letters: tuple[str, ...]) -> bo
     return False
 
 
+#: Texts that stand for no value.
+_NOTHING = frozenset({"", "nan", "na", "n/a", "null", "none", "nil", "-", "--"})
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 
 
@@ -137,7 +139,8 @@ def placed(records: pa.RecordBatch, options: PointOptions, crs: DeclaredCrs | No
         texts = [v.hex() if isinstance(v, bytes) else v if v is None else str(v) for v in values]
         yield from with_texts(records, texts, options.geometry, crs)
     elif options.x is not None:
-        yield Batch(with_points(records, records.column(options.x), records.column(options.y)), crs)
+        pair = {name: records.column(name) for name in (options.x, options.y or "")}
+        yield Batch(with_points(records, pair), crs)
     else:
         yield Batch(records)
 
@@ -158,7 +161,7 @@ def with_texts(
     records = records.append_column(GEOMETRY, pa.array(shapely.to_wkb(geometries), pa.binary()))
     bad = {i: t for i, t in enumerate(texts) if t is not None and t.strip() and not there[i]}
     if bad:
-        records = _with_malformed(records, name, bad)
+        records = _with_malformed(records, {i: f"{name}: {t[:60]!r} is no geometry" for i, t in bad.items()})
     # A record without a geometry has no CRS: it goes with the first.
     kinds = list(dict.fromkeys(own for own, is_there in zip(declared, there, strict=True) if is_there))
     if len(kinds) < 2:
@@ -169,32 +172,60 @@ def with_texts(
         yield Batch(records.filter(pc.equal(pa.array(which), place)), own)
 
 
-def _with_malformed(records: pa.RecordBatch, name: str, bad: dict[int, str]) -> pa.RecordBatch:
+def _with_malformed(records: pa.RecordBatch, bad: dict[int, str]) -> pa.RecordBatch:
+    """Return records of which some are malformed: place → why."""
     columns: dict[str, Any] = dict(zip(records.schema.names, records.columns, strict=True))
     known: dict[str, list[Any]] = {
         n: columns[n].to_pylist() if n in columns else [None] * len(records) for n in (MALFORMED, RAW)
     }
     rows = [n for n in records.schema.names if n not in {GEOMETRY, MALFORMED, RAW}]
-    for place, text in bad.items():
+    for place, why in bad.items():
         if known[MALFORMED][place] is None:
-            known[MALFORMED][place] = f"{name}: {text[:60]!r} is no geometry"
+            known[MALFORMED][place] = why
             own = {n: columns[n][place].as_py() for n in rows}
             known[RAW][place] = known[RAW][place] or orjson.dumps(own, default=str).decode()
     made = {**columns, **{n: pa.array(values, pa.string()) for n, values in known.items()}}
     return pa.RecordBatch.from_pydict(made)
 
 
-def with_points(records: pa.RecordBatch, eastings: pa.Array, northings: pa.Array) -> pa.RecordBatch:
-    """Return the records with a point made of two columns; null where one of them is no number."""
-    x, y = _numbers(eastings), _numbers(northings)
+def with_points(records: pa.RecordBatch, pair: Mapping[str, pa.Array | None]) -> pa.RecordBatch:
+    """Return the records with a point made of two columns, null where one of them has no value.
+
+    A record with a text that is no number is malformed: it would lie nowhere without a word.
+
+    Args:
+        records: as read.
+        pair: what the columns are called → the eastings, and the northings; None where no record has any.
+    """
+    nothing = pa.nulls(len(records), pa.string())
+    columns = {name: nothing if values is None else values for name, values in pair.items()}
+    x, y = map(_numbers, columns.values())
     points = shapely.points(x, y)
     points[np.isnan(x) | np.isnan(y)] = None
-    return records.append_column(GEOMETRY, pa.array(shapely.to_wkb(points), pa.binary()))
+    records = records.append_column(GEOMETRY, pa.array(shapely.to_wkb(points), pa.binary()))
+    bad = {
+        place: f"{name}: {text[:60]!r} is no number, so the record has no place"
+        for (name, values), numbers in zip(columns.items(), (x, y), strict=True)
+        for place, text in _letters(values, numbers).items()
+    }
+    return _with_malformed(records, bad) if bad else records
+
+
+def _letters(values: pa.Array, numbers: NDArray[np.float64]) -> dict[int, str]:
+    """Return the texts of which no number was made, by their place, but for those that say that there is none."""
+    if not _is_text(values):
+        return {}
+    texts = ((int(i), values[int(i)].as_py()) for i in np.flatnonzero(np.isnan(numbers)))
+    return {i: text for i, text in texts if text and text.strip().lower() not in _NOTHING}
+
+
+def _is_text(values: pa.Array) -> bool:
+    return bool(pa.types.is_string(values.type) or pa.types.is_large_string(values.type))
 
 
 def _numbers(values: pa.Array) -> NDArray[np.float64]:
     """Return numbers, also those that are written as text, with a decimal comma or point; NaN where it is none."""
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+    if _is_text(values):
         dotted = pc.utf8_trim_whitespace(pc.replace_substring(values, ",", "."))
         values = pc.if_else(pc.match_substring_regex(dotted, _NUMBER), dotted, None)
     numbers: NDArray[np.float64] = pc.fill_null(values.cast(pa.float64()), float("nan")).to_numpy(

@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ldt.axis import AxisOrder
+from ldt.wording import plural, singular
 
 __all__ = [
     "FILE",
@@ -182,7 +183,11 @@ class Document:
     @property
     def why(self) -> str:
         """Why there is nothing to ingest, and what to do."""
-        has = f" with {len(self.contents):,} {self.counted}" if self.contents else ""
+        has = (
+            f" with {plural(len(self.contents), singular(self.counted), self.counted)}"
+            if self.contents
+            else ""
+        )
         return f"{self.format}{has}: nothing in it is to be ingested; {self.advice}"
 
 

@@ -25,6 +25,7 @@ from ldt.errors import RecipeError, SourceError
 from ldt.sources import fixed_width, workbook
 from ldt.sources.batches import check_options, column_names
 from ldt.sources.dialect import Dialect, judge_dialect, usual_delimiter
+from ldt.sources.notes import NOTE, without_notes
 from ldt.sources.points import PointOptions, placed, point_crs, with_names
 from ldt.sources.source import (
     MALFORMED,
@@ -35,6 +36,7 @@ from ldt.sources.source import (
     LayerDescription,
 )
 from ldt.sources.unit_rows import unit_of
+from ldt.wording import plural
 
 SUFFIXES = (".csv", ".tsv", ".txt", *workbook.SUFFIXES)
 
@@ -98,16 +100,10 @@ class TableReader:
         dialect = judge_dialect(path)
         options = TableOptions(delimiter=dialect.delimiter, **dialect.options())
         names, blocks = _opened(path, options)
-        count = malformed = 0
-        for records in blocks:
-            count += records.num_rows
-            malformed += records.num_rows - records.column(MALFORMED).null_count
-        layer = LayerDescription(name=path.stem, count=count, columns=_columns(path, options, names))
-        if malformed:
-            layer.problems.append(f"{malformed} of {count} rows do not fit the header ({len(names)} columns)")
+        layer = _counted(path.stem, blocks, _columns(path, options, names))
         said = {
             "encoding": _told(dialect),
-            "skip": f"{dialect.skip} lines stand before the header: set the option `skip` to {dialect.skip}",
+            "skip": f"{plural(dialect.skip, 'line stands', 'lines stand')} before the header: set the option `skip` to {dialect.skip}",
             "header": "the first line is no header: set the option `header` to false",
             "widths": f"columns stand in fixed places: set the option `widths` to {list(dialect.widths)}",
             "units": _UNITS,
@@ -120,6 +116,24 @@ class TableReader:
             problems=[said[name] for name in dialect.options()],
             encoding=dialect.encoding,
         )
+
+
+def _counted(name: str, blocks: Iterator[pa.RecordBatch], columns: dict[str, str]) -> LayerDescription:
+    """Return what a table holds: how many rows, and how many of them are none."""
+    count = malformed = notes = 0
+    for records in blocks:
+        count += records.num_rows
+        malformed += records.num_rows - records.column(MALFORMED).null_count
+        notes += pc.sum(pc.equal(records.column(MALFORMED), NOTE)).as_py() or 0
+    layer = LayerDescription(name=name, count=count, columns=columns)
+    if bad := malformed - notes:
+        fit = "does not fit" if bad == 1 else "do not fit"
+        layer.problems.append(
+            f"{bad} of {plural(count, 'row')} {fit} the header ({plural(len(columns), 'column')})"
+        )
+    if notes:
+        layer.problems.append(f"{plural(notes, 'row')} at the end: {NOTE}")
+    return layer
 
 
 def unit_row(path: Path, options: TableOptions) -> dict[str, str]:
@@ -161,13 +175,15 @@ def _opened(path: Path, options: TableOptions) -> tuple[list[str], Iterator[pa.R
         sheet = book.sheet(options.sheet)
         names = workbook.header(book, sheet, options.skip, options.header)
         before = options.header + options.units
-        return names, workbook.blocks(book, sheet, options.skip, before, names)
-    if options.widths:
+        blocks = workbook.blocks(book, sheet, options.skip, before, names)
+    elif options.widths:
         how = (path, options.widths, options.encoding, options.skip)
         names = fixed_width.header(*how, options.header)
-        return names, fixed_width.blocks(*how, options.header + options.units, names)
-    names, delimiter = _header(path, options)
-    return names, _blocks(path, options, names, delimiter)
+        blocks = fixed_width.blocks(*how, options.header + options.units, names)
+    else:
+        names, delimiter = _header(path, options)
+        blocks = _blocks(path, options, names, delimiter)
+    return names, without_notes(blocks)
 
 
 def _describe_workbook(path: Path) -> Description:
@@ -178,12 +194,12 @@ def _describe_workbook(path: Path) -> Description:
         skip = book.header_row(sheet)
         options = TableOptions(sheet=sheet, skip=skip, units=book.has_units(sheet, skip))
         names, blocks = _opened(path, options)
-        count = sum(block.num_rows for block in blocks)
-        layer = LayerDescription(name=sheet, count=count, columns=_columns(path, options, names))
+        layer = _counted(sheet, blocks, _columns(path, options, names))
         if options.units:
             layer.problems.append(_UNITS)
         if skip:
-            layer.problems.append(f"{skip} rows stand before the header: set the option `skip` to {skip}")
+            stand = plural(skip, "row stands", "rows stand")
+            layer.problems.append(f"{stand} before the header: set the option `skip` to {skip}")
         description.layers.append(layer)
     if not description.layers:
         description.problems.append("all sheets are empty")
@@ -333,7 +349,8 @@ def _in_place(block: pa.RecordBatch, rows: NDArray[np.int64], malformed: dict[in
     for name, column in zip(block.schema.names, block.columns, strict=True):
         columns[name] = pa.concat_arrays([column, pa.nulls(extra, pa.string())]) if extra else column
     reasons = [
-        f"{r.actual_columns} fields where the header has {r.expected_columns}" for r in malformed.values()
+        f"{plural(r.actual_columns, 'field')} where the header has {r.expected_columns}"
+        for r in malformed.values()
     ]
     texts = [orjson.dumps({"_text": r.text}).decode() for r in malformed.values()]
     columns[MALFORMED] = pa.array([None] * count + reasons, pa.string())

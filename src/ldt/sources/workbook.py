@@ -22,6 +22,7 @@ from ldt.errors import RecipeError, SourceError
 from ldt.sources.batches import BATCH_ROWS, column_names
 from ldt.sources.source import MALFORMED, RAW, ROW
 from ldt.sources.unit_rows import is_unit_row
+from ldt.wording import plural
 
 SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 #: What a workbook of the old format begins with (a compound file), and what is in the archive that a new one is.
@@ -178,7 +179,7 @@ def _batch(block: list[tuple[int, Cells]], start: int, names: list[str]) -> pa.R
         rows.append(number - start)
         if any(cell is not None for cell in cells[width:]):
             kept.append([None] * width)
-            malformed.append(f"{len(cells)} fields where the header has {width}")
+            malformed.append(f"{plural(len(cells), 'field')} where the header has {width}")
             raw.append(orjson.dumps({"_text": cells}).decode())
         else:
             kept.append([*cells[:width], *([None] * (width - len(cells)))])

@@ -224,14 +224,11 @@ def _not_placed(found: Looked, seen: Profile) -> None:
     """Say where coordinates could lie whose CRS is not declared, or cannot be what is declared."""
     about, bounds = found.layer.description, seen.unplaced[0]
     found.problems = [*seen.problems, *(n for n in (found.time.notes if found.time else ()))]
-    if about.crs is not None and about.extent is not None:
-        found.crs_judged, found.extent = found.crs_declared, about.extent
-        found.axis_order = about.crs.order.value if about.crs.order is not AxisOrder.UNKNOWN else "xy"
-        return
     straight, swapped = guess(bounds), guess((bounds[1], bounds[0], bounds[3], bounds[2]))
     for candidates, order in ((straight, "xy"), (swapped, "yx")):
         if candidates:
-            if len(candidates) == 1:
+            # What lies nowhere in the CRS that it declares is not placed in another one, however well that fits.
+            if len(candidates) == 1 and about.crs is None:
                 found.crs_judged, found.axis_order = candidates[0], order
                 found.extent = _extent(candidates[0], bounds, order)
                 place = where(found.extent) if found.extent else "nowhere"

@@ -51,6 +51,11 @@ class PointColumns:
     both: bool = False
 
 
+def quoted(name: str) -> str:
+    """Return a column's name for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def place_columns(seen: Profile) -> tuple[str, str] | None:
     """Return the columns that are called like easting or longitude and northing or latitude, in this order; or None."""
     x, y = (

@@ -22,15 +22,15 @@ from ldt.pipeline.generic import (
     collection_id,
     layer_name,
     published,
-    quoted,
     safe_name,
     types,
     undeclared,
     value_sql,
 )
 from ldt.pipeline.inspect import Looked, look_at, match
+from ldt.pipeline.inspect.columns import quoted
 from ldt.pipeline.inspect.profile import Column, Profile, profile
-from ldt.pipeline.inspect.times import TimeColumn
+from ldt.pipeline.inspect.times import TimeColumn, time_sql
 from ldt.sources.gml_paths import parse_path
 from ldt.sources.resource import open_resources
 from ldt.sources.table import TableOptions, unit_row
@@ -247,7 +247,7 @@ def _features(path: Path, found: Looked) -> _Lines:
     lines.put(2, "local_id", local_id, why)
     lines.put(2, "stability", stability)
     if found.time_column and found.time and found.kind == "series":
-        lines.put(1, "valid_from", _time_sql(found.time_column))
+        lines.put(1, "valid_from", time_sql(found.time_column))
         if found.time_column.naive and found.time.zone is None:
             lines.put(1, "zone", "UTC", _zone_comment(found))
         elif found.time_column.naive:
@@ -309,13 +309,15 @@ def _identifier(found: Looked, seen: Profile) -> tuple[str, str, str]:
             "source",
             "decide: whether gml:ids are kept over deliveries",
         )
+    when = found.time_column
+    times = {when.name, when.clock.name if when.clock else ""} if when else set()
     unique = [
         c
         for c in seen.columns.values()
         if c.unique and seen.whole and c.kind in {"text", "integer"} and not seen.malformed
     ]
     for column in sorted(unique, key=lambda c: not _ID.match(c.name)):
-        if column.filled < seen.read or (found.time_column and column.name == found.time_column.name):
+        if column.filled < seen.read or column.name in times:
             continue
         if _ID.match(column.name):
             return f"{quoted(column.name)}::VARCHAR", "source", "no value of it occurs twice"
@@ -330,16 +332,6 @@ def _identifier(found: Looked, seen: Profile) -> tuple[str, str, str]:
         "position",
         "decide: no column tells records apart; the place in the file does",
     )
-
-
-def _time_sql(column: TimeColumn) -> str:
-    name = quoted(column.name)
-    if column.how.startswith("epoch"):
-        return f"to_timestamp({name}::BIGINT{' / 1000' if column.how == 'epoch-ms' else ''})"
-    date = name if column.how == "iso" else f"strptime(trim({name}::VARCHAR), '{column.how}')"
-    if column.clock:
-        return f"{date}::DATE + trim({quoted(column.clock)})::TIME"
-    return date
 
 
 def _zone_comment(found: Looked) -> str:
@@ -396,7 +388,7 @@ def _observations(
     lines.put(1, "observed_property", cases((c.name, code) for c, code, _, _ in values))
     step = found.time.step
     lines.put(1, "averaging", f"'{_duration(step)}'", "decide: what one value stands for; PT0S is an instant")
-    lines.put(1, "time", _time_sql(time))
+    lines.put(1, "time", time_sql(time))
     if time.naive and found.time.zone is None:
         lines.put(1, "zone", "UTC", _zone_comment(found))
     elif time.naive:

@@ -82,7 +82,8 @@ def _takes(recipe: Recipe, layer: Layer) -> bool:
 def _score(recipe: Recipe, layer: Layer) -> int:
     """Return how much of what a recipe looks for a layer has, 0 for not at all.
 
-    Its `match` words must all be there. The feature types that it takes, its layer and the names of its files count too.
+    Its `match` words must all be there. The feature types that it takes, its layer and the names of its files count too; a
+    word that is the layer's own name (a type of entity) says more than one that is among its columns.
     """
     about, options = layer.description, recipe.source.options
     words = {w.lower() for w in (layer.name, *about.columns, *_path_names(layer), *_first_line(layer))}
@@ -96,7 +97,8 @@ def _score(recipe: Recipe, layer: Layer) -> int:
         return 0
     if options.get("layer") not in (None, layer.name):
         return 0
-    return 3 * named + 4 * bool(types) + 2 * len(recipe.source.match)
+    called = any(layer.name.lower() in word.lower().split("|") for word in recipe.source.match)
+    return 3 * named + 4 * bool(types) + 2 * len(recipe.source.match) + called
 
 
 _SUFFIXES = frozenset({"", ".gml", ".xml", ".csv", ".json", ".geojson", ".gpkg", ".shp", ".zip", ".tif", ".nc", ".txt", ".parquet"})  # fmt: skip

@@ -10,12 +10,15 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
 from ldt.harmonise.countries import country_box, country_codes, places_name
+from ldt.sources.judge import EUROPE
 from ldt.sources.source import DeclaredCrs
 
 Extent = tuple[float, float, float, float]
 
 #: National and European CRS that are tried where a source states none: the one in whose country the data then lie.
-_CANDIDATES = ("EPSG:4326", "EPSG:3857", "EPSG:3035", "EPSG:28992", "EPSG:2154", "EPSG:27700", "EPSG:2056", "EPSG:21781", "EPSG:31370", "EPSG:3067", "EPSG:5514", "EPSG:2180", "EPSG:25829", "EPSG:25830", "EPSG:25831", "EPSG:25832", "EPSG:25833", "EPSG:25834", "EPSG:25835", "EPSG:31466", "EPSG:31467", "EPSG:31468", "EPSG:31469", "EPSG:3003", "EPSG:3004", "EPSG:3006", "EPSG:31256", "EPSG:31287", "EPSG:2100", "EPSG:3763", "EPSG:23700", "EPSG:3765", "EPSG:3794", "EPSG:3346", "EPSG:3301", "EPSG:3059")  # fmt: skip
+_CANDIDATES = ("EPSG:3857", "EPSG:3035", "EPSG:28992", "EPSG:2154", "EPSG:27700", "EPSG:2056", "EPSG:21781", "EPSG:31370", "EPSG:3067", "EPSG:5514", "EPSG:2180", "EPSG:25829", "EPSG:25830", "EPSG:25831", "EPSG:25832", "EPSG:25833", "EPSG:25834", "EPSG:25835", "EPSG:31466", "EPSG:31467", "EPSG:31468", "EPSG:31469", "EPSG:3003", "EPSG:3004", "EPSG:3006", "EPSG:31256", "EPSG:31287", "EPSG:2100", "EPSG:3763", "EPSG:23700", "EPSG:3765", "EPSG:3794", "EPSG:3346", "EPSG:3301", "EPSG:3059")  # fmt: skip
+#: Degrees that a country's data reach beyond the zone of UTM that it gives them in: Kirkenes is 12° east of the 33rd.
+_BEYOND = 13.0
 
 
 @lru_cache(maxsize=256)
@@ -100,7 +103,8 @@ def where(extent: Sequence[float]) -> str:
 def guess(bounds: Sequence[float], country: str | None = None) -> list[str]:
     """Return the CRS in which coordinates (least x, least y, greatest x, greatest y) could lie in the area that the CRS is made for.
 
-    Degrees are degrees: then EPSG:4326 alone is named. The wide ones (EPSG:3857, EPSG:3035) come last.
+    Degrees are degrees: then EPSG:4326 alone is named. The wide ones (EPSG:3857, EPSG:3035) come last. Countries give all their
+    data in one zone of UTM (Norway in the 33rd, Denmark in the 32nd): in a country that is known a zone may reach into the next.
 
     Args:
         bounds: of the coordinates, as they stand.
@@ -108,14 +112,14 @@ def guess(bounds: Sequence[float], country: str | None = None) -> list[str]:
     """
     box = country_box(country) if country else None
     low_x, low_y, high_x, high_y = bounds
+    if max(map(abs, bounds)) <= 180:
+        west, south, east, north = EUROPE
+        return ["EPSG:4326"] if west <= low_x <= high_x <= east and south <= low_y <= high_y <= north else []
     found = []
     for code in _CANDIDATES:
         crs = CRS.from_user_input(code)
-        if crs.is_geographic:
-            if -32 <= low_x <= high_x <= 45 and 27 <= low_y <= high_y <= 72:
-                return [code]
-            continue
         use = crs.area_of_use
+        beyond = _BEYOND if box and "UTM zone" in crs.name else 0.0
         try:
             to = Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
             lon, lat = to.transform((low_x + high_x) / 2, (low_y + high_y) / 2)
@@ -126,6 +130,6 @@ def guess(bounds: Sequence[float], country: str | None = None) -> list[str]:
         if code == "EPSG:3857":
             if -25 <= lon <= 45 and 30 <= lat <= 72 and max(map(abs, bounds)) > 1e4:
                 found.append(code)
-        elif use and use.west <= lon <= use.east and use.south <= lat <= use.north:
+        elif use and use.west - beyond <= lon <= use.east + beyond and use.south <= lat <= use.north:
             found.append(code)
     return sorted(found, key=lambda c: c in {"EPSG:3857", "EPSG:3035"})

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from ldt.pipeline.inspect.clocks import Clock, clock_column
+from ldt.pipeline.inspect.columns import quoted
 from ldt.pipeline.inspect.profile import Column, Profile, has_offset
 from ldt.sources.source import Batch
 
@@ -19,7 +21,6 @@ _WORDS = re.compile(
     r"mess_?datum|observed|phenomenontime|resulttime|dateobserved|fecha|hora|data|ora|key|heure|jour|uhrzeit|utc|stunde|hour)([^a-z]|$)"
     r"|(time|date|datum|zeit|stamp|iso8601)$|^(date|time|datum|zeit|timestamp)"
 )
-_CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2})?$")
 _EPOCH = (631_152_000, 4_102_444_800)  # 1990 to 2100
 #: Times that are looked at to find the step and the changes of the clocks.
 _LOOKED_AT = 200_000
@@ -32,20 +33,19 @@ class TimeColumn:
     Attributes:
         name: the column.
         how: `iso`, `epoch` (seconds), `epoch-ms`, or a pattern of `strptime`.
-        clock: a second column with the time of day, where `name` is a date.
+        clock: the column with the time of day, where `name` is a date.
         naive: whether it leaves its zone open.
     """
 
     name: str
     how: str
-    clock: str | None = None
+    clock: Clock | None = None
     naive: bool = True
 
 
 def time_column(found: Profile) -> TimeColumn | None:
     """Return the column that most likely tells when a record is; None if there is none."""
     ranked: list[tuple[int, int, TimeColumn]] = []
-    names = list(found.columns)
     for place, column in enumerate(found.columns.values()):
         if not column.filled or (one := _as_time(column)) is None:
             continue
@@ -64,10 +64,8 @@ def time_column(found: Profile) -> TimeColumn | None:
     best = max(ranked, key=lambda r: r[:2])[2]
     column = found.columns[best.name]
     if column.kind == "date" or best.how in {"%d.%m.%Y", "%d/%m/%Y", "%Y%m%d", "%Y/%m/%d"}:
-        clock = next(
-            (n for n in names if (e := found.columns[n].examples) and all(_CLOCK.match(v) for v in e)), None
-        )
-        return TimeColumn(best.name, best.how, clock, True)
+        clock = clock_column(found)
+        return TimeColumn(best.name, best.how, clock, not (clock and clock.zoned))
     return best
 
 
@@ -124,6 +122,20 @@ class Span:
         return {"begin": self.begin, "end": self.end, "zone": self.zone, "column": self.column}
 
 
+def says_utc(name: str) -> bool:
+    """Whether a column is called after UTC."""
+    return re.search(r"(?i)(^|[_ ([-])utc($|[_ )\]-])", name) is not None
+
+
+def time_sql(column: TimeColumn) -> str:
+    """Return SQL of the times that a column tells, and the clock beside it."""
+    name = quoted(column.name)
+    if column.how.startswith("epoch"):
+        return f"to_timestamp({name}::BIGINT{' / 1000' if column.how == 'epoch-ms' else ''})"
+    date = name if column.how == "iso" else f"strptime(trim({name}::VARCHAR), '{column.how}')"
+    return column.clock.sql(f"{date}::DATE") if column.clock else date
+
+
 def span(batches: Iterable[Batch], column: TimeColumn) -> Span | None:
     """Return when the records are, from the values of their column of time."""
     times: list[datetime] = []
@@ -134,7 +146,7 @@ def span(batches: Iterable[Batch], column: TimeColumn) -> Span | None:
         if column.name not in names:
             continue
         values = batch.records.column(column.name).to_pylist()
-        clocks = batch.records.column(column.clock).to_pylist() if column.clock in names else None
+        clocks = batch.records.column(column.clock.name).to_pylist() if column.clock else None
         for place, value in enumerate(values):
             one = _value(value, column, clocks[place] if clocks else None)
             if one is not None:
@@ -145,7 +157,8 @@ def span(batches: Iterable[Batch], column: TimeColumn) -> Span | None:
             break
     if not times:
         return None
-    if re.search(r"(?i)(^|[_ -])utc($|[_ -])", column.name) and all(t.tzinfo is None for t in times):
+    named = [column.name, column.clock.name if column.clock else ""]
+    if any(map(says_utc, named)) and all(t.tzinfo is None for t in times):
         times = [t.replace(tzinfo=UTC) for t in times]
         offsets = Counter({"UTC": len(times)})
     naive = [t for t in times if t.tzinfo is None]
@@ -168,10 +181,8 @@ def _value(value: Any, column: TimeColumn, clock: Any) -> datetime | None:
     else:
         value, how = str(value), column.how
     one = parse(value, how)
-    if one is not None and clock and _CLOCK.match(str(clock).strip()):
-        parts = [int(p) for p in str(clock).strip().split(":")]
-        if parts[0] < 24:
-            one = one.replace(hour=parts[0], minute=parts[1], second=parts[2] if len(parts) > 2 else 0)
+    if one is not None and clock is not None and column.clock is not None:
+        one = column.clock.at(one, str(clock)) or one
     return one
 
 
