@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -116,8 +118,6 @@ def test_functions_that_reach_beyond_the_record_cannot_be_called(sql: str) -> No
 
 def test_the_connection_itself_reaches_no_file_and_cannot_be_reopened() -> None:
     """Should an expression ever get past the parser, the engine below refuses too."""
-    import duckdb
-
     connection = Mapper({"a": "a"})._connection
     for sql in (
         "SELECT * FROM read_text('/etc/hostname')",
@@ -128,6 +128,45 @@ def test_the_connection_itself_reaches_no_file_and_cannot_be_reopened() -> None:
     ):
         with pytest.raises(duckdb.Error):
             connection.execute(sql).fetchall()
+
+
+def test_mappers_share_the_engine_and_nothing_else() -> None:
+    """One engine serves all threads of a process; each mapper has its own batch, and the settings of all hold in each."""
+    mappers = [Mapper({"x": "a + 1", "t": "'2024-07-01 12:00:00'::TIMESTAMPTZ::VARCHAR"}) for _ in range(4)]
+
+    def run(place: int) -> list[int]:
+        found: list[int] = []
+        for i in range(50):
+            mapped = mappers[place].run(batch(a=[place * 1000 + i]))
+            found += mapped.table.column("x").to_pylist()
+            assert mapped.table.column("t").to_pylist() == ["2024-07-01 12:00:00+00"]
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(run, range(4)))
+    assert results == [[place * 1000 + i + 1 for i in range(50)] for place in range(4)]
+    somewhere = pa.table({"secret": [1]})
+    assert somewhere.num_rows == 1
+    with pytest.raises(duckdb.Error, match="somewhere"):
+        mappers[0]._connection.sql("SELECT * FROM somewhere").fetchall()
+    # Each is told apart from those that are well, whatever its place.
+    with pytest.raises(RecipeError, match=r"column 'second'.*b \+ 1"):
+        Mapper({"first": "a", "second": "b + 1", "third": "c"}).run(batch(a=[1]))
+    with pytest.raises(RecipeError, match="column 'second'"):
+        Mapper({"first": "'city'", "second": "count(*)"}).run(batch(a=[1]))
+
+
+def test_many_expressions_are_bound_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    bound = Mapper._bound
+
+    def counting(self: Mapper, *expressions: str) -> None:
+        asked.append(len(expressions))
+        bound(self, *expressions)
+
+    monkeypatch.setattr(Mapper, "_bound", counting)
+    Mapper({f"x{i}": f"a + {i}" for i in range(30)}).run(batch(a=[1]))
+    assert asked == [30]
 
 
 def test_an_unknown_column_is_named_with_the_expression_and_what_there_is() -> None:

@@ -11,8 +11,9 @@ those that stand for columns (:mod:`ldt.harmonise.stand_ins`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -29,7 +30,7 @@ from ldt.sources.source import ROW
 #: Position of a row's record in its batch, from 0; it tells apart rows that one record became.
 INDEX = "_index"
 
-#: Memory that the expressions of one mapper may take.
+#: Memory that the expressions of all mappers of a process may take.
 MEMORY_LIMIT = "1GB"
 
 _BATCH = "batch"
@@ -100,8 +101,9 @@ class Mapper:
     """
 
     def __init__(self, expressions: Mapping[str, str], *, unpivot: Unpivot | None = None) -> None:
-        self._connection = _connect()
-        self._expressions = [_parse(self._connection, name, sql) for name, sql in expressions.items()]
+        # Tables that are registered with a cursor are its own; the functions and settings are the database's.
+        self._connection = _database().cursor()
+        self._expressions = [_parsed(name, sql) for name, sql in expressions.items()]
         self._unpivot = unpivot
         self._bindings: dict[pa.Schema, _Binding] = {}
 
@@ -167,7 +169,7 @@ class Mapper:
         return self._bindings[schema]
 
     def _resolve(self, schema: pa.Schema) -> _Binding:
-        """Resolve what stands for columns and check each expression, alone, against the columns of a schema."""
+        """Resolve what stands for columns and check the expressions against the columns of a schema."""
         known = {name.lower(): name for name in schema.names}
         binding = _Binding([], [])
         for expression in self._expressions:
@@ -185,29 +187,41 @@ class Mapper:
             found = elements(schema.empty_table(), self._unpivot)
             for name, column in {**found.items, self._unpivot.ordinal: found.ordinal}.items():
                 empty = empty.append_column(name, column)
-        for expression, sql in zip(self._expressions, binding.sql, strict=True):
-            self._check_binds(expression, sql, empty, schema)
-        return binding
-
-    def _check_binds(self, expression: _Expression, sql: str, empty: pa.Table, schema: pa.Schema) -> None:
         self._connection.register(_BATCH, empty)
         try:
-            self._connection.sql(
-                f"SELECT TRY(({sql}\n)), TRY(({sql}\n) IS NULL) FROM {_BATCH}"
-            ).to_arrow_table()
-        except duckdb.Error as e:
-            there_are = ", ".join(c for c in schema.names if c != ROW)
-            raise _wrong(
-                expression.name,
-                expression.sql.decode(),
-                _first_line(e),
-                remedy=f"the source has the columns: {there_are}",
-            ) from e
+            self._check_binds(binding.sql, schema)
         finally:
             self._connection.unregister(_BATCH)
+        return binding
+
+    def _check_binds(self, expressions: Sequence[str], schema: pa.Schema) -> None:
+        """Bind all expressions at once, which is ten times as fast as one by one; each alone only to find the one that is wrong."""
+        try:
+            self._bound(*expressions)
+        except duckdb.Error as e:
+            raise self._culprit(expressions, schema, e) from e
+
+    def _culprit(self, expressions: Sequence[str], schema: pa.Schema, error: duckdb.Error) -> RecipeError:
+        """Return the error of the first expression that does not bind alone; that of all together where each does."""
+        for expression, sql in zip(self._expressions, expressions, strict=True):
+            try:
+                self._bound(sql)
+            except duckdb.Error as e:
+                there_are = ", ".join(c for c in schema.names if c != ROW)
+                remedy = f"the source has the columns: {there_are}"
+                return _wrong(expression.name, expression.sql.decode(), _first_line(e), remedy=remedy)
+        return RecipeError(f"the expressions cannot be run together: {_first_line(error)}")
+
+    def _bound(self, *expressions: str) -> None:
+        if not expressions:
+            return
+        listed = ", ".join(f"TRY(({sql}\n)), TRY(({sql}\n) IS NULL)" for sql in expressions)
+        self._connection.sql(f"SELECT {listed} FROM {_BATCH}").to_arrow_table()
 
 
-def _connect() -> duckdb.DuckDBPyConnection:
+@lru_cache(maxsize=1)
+def _database() -> duckdb.DuckDBPyConnection:
+    """Return the engine of this process; each user takes a cursor of its own, since to begin an engine takes 20 ms."""
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -229,8 +243,15 @@ def _connect() -> duckdb.DuckDBPyConnection:
         "disabled_optimizers = 'common_subexpressions,statistics_propagation'",
         "lock_configuration = true",
     ):
-        connection.execute(f"SET {setting}").fetchall()
+        # Else they would be this connection's alone, and not those of its cursors.
+        connection.execute(f"SET GLOBAL {setting}").fetchall()
     return connection
+
+
+@lru_cache(maxsize=4096)
+def _parsed(name: str, sql: str) -> _Expression:
+    """Return an expression, parsed once in a process: `ldt inspect` tries each recipe on each layer."""
+    return _parse(_database().cursor(), name, sql)
 
 
 def _parse(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> _Expression:
