@@ -19,6 +19,7 @@ PATHS = {
     "twin": "town",
     "collectionId": "administrative-units",
     "featureId": "places.q01",
+    "recordId": "places",
     "dataset": "places",
     "datastream": "1",
     "indicator": "no2-annual-mean",

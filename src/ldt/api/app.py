@@ -25,6 +25,7 @@ from ldt.api.indicators import indicators
 from ldt.api.map import pages as map_pages
 from ldt.api.negotiate import FLATGEOBUF, PARQUET
 from ldt.api.observations import observations
+from ldt.api.records import records
 from ldt.api.remembered import Memory
 from ldt.api.security import Caller, everyone
 from ldt.api.service import service
@@ -38,6 +39,7 @@ from ldt.store.statements import Statements
 
 #: What is served unless something else is asked for. Nothing else lists the standards.
 STANDARDS: tuple[Standard, ...] = (
+    records.STANDARD,  # two addresses within those of features
     features.STANDARD,  # asked most, so looked at first
     service.STANDARD,
     twin.STANDARD,
@@ -50,6 +52,7 @@ STANDARDS: tuple[Standard, ...] = (
     indicators.STANDARD,
     coverages.STANDARD,
     datasets.STANDARD,
+    records.CATALOGUE,
     dpsir.STANDARD,
     map_pages.STANDARD,
     vocabularies.STANDARD,

@@ -77,7 +77,7 @@ class Collection(Linked):
     title: str
     description: str | None = None
     extent: dict[str, Any] | None = None
-    item_type: Literal["feature", "record"] | None = Field(None, alias="itemType")
+    item_type: Literal["feature", "record", "coverage"] | None = Field(None, alias="itemType")
     crs: list[str]
 
 
@@ -106,6 +106,20 @@ class FeatureCollection(Linked):
     number_matched_estimate: int | None = Field(None, alias="numberMatchedEstimate")
     time_stamp: datetime = Field(alias="timeStamp")
     snapshot: str
+
+
+class Record(Feature):
+    """A record of the catalogue (OGC 20-004r1, 8.2): what a data set is, and the ways to it."""
+
+    conforms_to: list[str] = Field(alias="conformsTo")
+    time: dict[str, Any] | None
+    links: list[Link]
+
+
+class RecordCollection(FeatureCollection):
+    """A page of records of the catalogue."""
+
+    features: list[Record]  # type: ignore[assignment]
 
 
 class TileMatrixSets(Linked):

@@ -55,7 +55,7 @@ def etag(request: Request, snapshot: Snapshot, chosen: Format) -> str:
         sorted(snapshot.access),
         links.here(request),
         chosen.media_type,
-        request.headers.get("accept-language", "") if chosen is HTML else "",
+        request.headers.get("accept-language", ""),
         __version__,
     ]
     return f'W/"{hashlib.sha256(orjson.dumps(seen)).hexdigest()[:24]}"'

@@ -28,17 +28,21 @@ def find(snapshot: Snapshot, dataset: str) -> DatasetVersion:
     return found
 
 
-def datasets(
-    conn: psycopg.Connection[Any], snapshot: Snapshot, name: str | None = None
-) -> list[dict[str, Any]]:
-    """Return the data sets that a snapshot sees, or one of them: description, version, outcomes, extent, in order of name."""
-    versions = {d.dataset_id: d.version for d in snapshot.datasets.values() if name in (None, d.name)}
+def datasets(conn: psycopg.Connection[Any], snapshot: Snapshot, *names: str) -> list[dict[str, Any]]:
+    """Return the data sets that a snapshot sees, or those of some names: description, version, outcomes, extent, in order of name."""
+    chosen = (
+        [snapshot.datasets[n] for n in names if n in snapshot.datasets]
+        if names
+        else snapshot.datasets.values()
+    )
+    versions = {d.dataset_id: d.version for d in chosen}
     return fetch_all(
         conn,
         "SELECT d.name, d.shape, d.feature_type, d.title, d.description, d.publisher, d.licence, d.licence_uri, d.access,"
         " d.personal_data, d.origin, d.data_stage, d.themes, d.anatomy, d.dpsir, d.update_frequency,"
         f" v.version, v.revision, v.committed, {_OUTCOMES}, v.rows, v.added, v.changed, v.removed, v.crs,"
         " v.time_first, v.time_last, v.recipe_digest, v.harmoniser, v.code_version,"
+        " (SELECT min(e.committed) FROM ldt.version e WHERE e.dataset_id = d.id) AS created,"
         " CASE WHEN v.extent IS NOT NULL THEN ARRAY[ST_XMin(v.extent), ST_YMin(v.extent), ST_XMax(v.extent),"
         " ST_YMax(v.extent)] END AS bbox"
         " FROM ldt.dataset d JOIN ldt.version v ON v.dataset_id = d.id"

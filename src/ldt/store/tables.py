@@ -15,7 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, INT8MULTIRANGE, JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, INT8MULTIRANGE, JSONB, TSVECTOR, UUID
 
 metadata = MetaData(schema="ldt")
 
@@ -143,6 +143,13 @@ dataset = Table(
     Column("recipe", JSONB),
     Column("current_version", Integer),
     Column("removed", INT8MULTIRANGE),
+)
+
+dataset_words = Table(
+    "dataset_words",
+    metadata,
+    Column("dataset_id", Integer, primary_key=True),
+    Column("words", TSVECTOR),
 )
 
 version = Table(
