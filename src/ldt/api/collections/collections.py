@@ -68,9 +68,10 @@ def _extent(collection: Collection) -> dict[str, Any]:
         west, south, east, north = collection.bbox
         rounded = [_down(west), _down(south), -_down(-east), -_down(-north)]
         extent["spatial"] = {"bbox": [rounded], "crs": CRS84}
-    if any(collection.interval):
-        interval = [format_instant(i) if i else None for i in collection.interval]
-        extent["temporal"] = {"interval": [interval], "trs": _GREGORIAN}
+    begin, end = collection.interval
+    if begin and end:
+        # One that is open on a side is left out: OGC's suite for Features stops at a null, though the standard has it.
+        extent["temporal"] = {"interval": [[format_instant(begin), format_instant(end)]], "trs": _GREGORIAN}
     return extent
 
 

@@ -12,10 +12,16 @@ from ldt.store import catalogue, coverages, records
 Concepts = list[dict[str, Any]]
 
 
-def listed(seen: Reading, observed_property: str | None) -> list[tuple[Coverage, dict[str, Any]]]:
-    """Return the coverages that a snapshot sees, each with the title of its data set by language."""
+def listed(
+    seen: Reading, observed_property: str | None, dataset: str | None
+) -> list[tuple[Coverage, dict[str, Any]]]:
+    """Return the coverages that a snapshot sees, of a property and of a data set, each with the title of its data set by language.
+
+    Raises:
+        NotFound: the snapshot does not see the data set.
+    """
     titles = {row["name"]: row["title"] for row in records.datasets(seen.conn, seen.snapshot)}
-    found = coverages.listed(seen.conn, seen.snapshot, observed_property=observed_property)
+    found = coverages.listed(seen.conn, seen.snapshot, observed_property=observed_property, dataset=dataset)
     return [(one, titles[one.dataset.name]) for one in found]
 
 

@@ -15,6 +15,7 @@ from starlette.responses import FileResponse
 from ldt.api import documents, html, links, openapi
 from ldt.api.context import Reading, reading
 from ldt.api.coverages import cells, client, picture
+from ldt.api.coverages.kind import Coverages
 from ldt.api.coverages.request import (
     DATA_FORMS,
     FORMS,
@@ -24,6 +25,7 @@ from ldt.api.coverages.request import (
     PNG,
     ZARR,
     CoverageId,
+    OfDataset,
     Property,
     Side,
     coverage_key,
@@ -32,14 +34,28 @@ from ldt.api.coverages.request import (
 from ldt.api.negotiate import JSON, Format, negotiate
 from ldt.api.parameters import At, Bbox, BboxCrs, Datetime, F, Twin, only_known, parse_datetime
 from ldt.api.respond import Page, answer, etag, headers, unchanged
-from ldt.api.standard import Standard
+from ldt.api.standard import Collection, Standard
 from ldt.api.twin.twin import trail
 from ldt.model.coverage import COG, Coverage
 from ldt.store import coverages as stored
 from ldt.timerange import format_instant
 
 router = APIRouter(dependencies=[Depends(only_known)], tags=["coverages"])
-STANDARD = Standard(router)
+
+
+def _describe(request: Request, seen: Reading, collection: Collection) -> dict[str, Any]:
+    """Return what a collection of coverages has as items: the coverages of its data set."""
+    if collection.kind != Coverages.name:
+        return {}
+    (dataset,) = collection.datasets
+    to = links.url(request, "twins", seen.snapshot.twin, "coverages", dataset=dataset.name)
+    return {
+        "itemType": "coverage",
+        "links": [links.link(to, "items", JSON, "The coverages: bands, grid, time, files")],
+    }
+
+
+STANDARD = Standard(router, describe=_describe)
 
 
 def _about(coverage: Coverage, title: Any) -> dict[str, Any]:
@@ -71,12 +87,17 @@ def _offered(coverage: Coverage) -> tuple[Format, ...]:
 
 @router.get("/twins/{twin}/coverages", responses=openapi.says(documents.CoverageList, *FORMS))
 def coverages(
-    request: Request, twin: Twin, observed_property: Property = None, at: At = None, f: F = None
+    request: Request,
+    twin: Twin,
+    observed_property: Property = None,
+    dataset: OfDataset = None,
+    at: At = None,
+    f: F = None,
 ) -> Response:
     """The coverages of a twin: what they hold, their grid, their time, where they lie."""
     chosen = negotiate(request, f, FORMS)
     with reading(request, twin, at) as seen:
-        found = client.listed(seen, observed_property)
+        found = client.listed(seen, observed_property, dataset)
     rows = []
     for one, title in found:
         to = links.url(request, "twins", twin, "coverages", one.id)

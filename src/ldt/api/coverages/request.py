@@ -32,6 +32,11 @@ Property = Annotated[
     Query(alias="property", description="Only this observed property (code of `observed-properties`)."),
     WithJsonSchema({"type": "string"}),
 ]
+OfDataset = Annotated[
+    str | None,
+    Query(alias="dataset", description="Only those of this data set."),
+    WithJsonSchema({"type": "string"}),
+]
 Side = Annotated[
     int | None,
     Query(ge=1, le=MAX_SIDE, description="Points of the picture; without it, what the other side asks for."),
