@@ -195,7 +195,7 @@ def test_claim_of_ten_gigabytes_is_refused_before_anything_is_written(
     def no_writing(*_: object) -> None:
         raise AssertionError("something was unpacked")
 
-    monkeypatch.setattr("ldt.sources.resource._copy", no_writing)
+    monkeypatch.setattr("ldt.sources.archives._copy", no_writing)
     with pytest.raises(HostileSource, match="200 times"), open_resources(path):
         pass
     monkeypatch.setenv("LDT_MAX_SOURCE_BYTES", "1000000000")
@@ -253,7 +253,7 @@ def test_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("ldt.sources.resource._copy", full)
+    monkeypatch.setattr("ldt.sources.archives._copy", full)
     with pytest.raises(DiskFull, match="no room left"), open_resources(path):
         pass
 

@@ -29,7 +29,6 @@ recorded, and whether a better one exists whose grid is not installed (DHDN is s
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from textwrap import shorten
@@ -41,14 +40,13 @@ import pyproj.network
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from pyproj.aoi import AreaOfInterest
 from pyproj.exceptions import CRSError, ProjError
-from pyproj.transformer import TransformerGroup
 from shapely.geometry.base import BaseGeometry
 
 from ldt.axis import AxisOrder, horizontal, to_xy
 from ldt.errors import CheckError, RecipeError
 from ldt.harmonise.countries import Box, country_box, country_codes, places_name
+from ldt.harmonise.operation import KEPT, operation_for
 from ldt.sources.judge import EUROPE
 from ldt.sources.source import DeclaredCrs
 
@@ -63,8 +61,6 @@ MARGIN = 6.0
 #: Degrees about it within which they are taken as they are: data of a region across a border often have one country's CRS.
 NEIGHBOURS = 2.0
 
-#: Geographic CRS whose coordinates are kept as they are. That of ETRS89 is a null transformation (EPSG:1149, 1 m).
-_KEPT = frozenset({("EPSG", "4326"), ("EPSG", "4258"), ("OGC", "CRS84")})
 #: Share of a sample that must lie in Europe, swapped, before an order is doubted that is possible as it is.
 _NEARLY_ALL = 0.95
 _REMEDY = "state the right one in the recipe: source.crs, with source.crs_because"
@@ -201,7 +197,7 @@ def judge(
             remedy="correct source.country or source.crs in the recipe",
         )
     chosen = as_xy if found is AxisOrder.XY else as_yx
-    operation = _operation(crs, chosen)
+    operation = operation_for(crs, chosen)
     repaired = declared.order not in {found, AxisOrder.UNKNOWN}
     told = crs.is_geographic or certain or len(places) > 1
     return CrsJudgement(
@@ -248,7 +244,7 @@ def _boxes(crs: CRS, bounds: NDArray[np.float64], order: AxisOrder) -> NDArray[n
     # Corners and centre: enough to tell a place, not to clip by.
     x = np.stack([x0, x0, x1, x1, (x0 + x1) / 2])
     y = np.stack([y0, y1, y0, y1, (y0 + y1) / 2])
-    if crs.is_geographic and tuple(crs.to_authority() or ()) in _KEPT:
+    if crs.is_geographic and tuple(crs.to_authority() or ()) in KEPT:
         lon, lat, possible = x, y, np.ones_like(x, dtype=bool)
     else:
         transformer = Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
@@ -384,33 +380,3 @@ def _refusal(
         f"declares {declared.text}, but its coordinates ({ranges}) are not possible there, in either order (expected: {places[-1][0]})",
         remedy=_REMEDY,
     )
-
-
-def _operation(crs: CRS, boxes: NDArray[np.float64]) -> dict[str, Any]:
-    """Choose the operation to EPSG:4326 for where the data lie."""
-    west, south, east, north = (
-        np.nanmin(boxes[:, 0]),
-        np.nanmin(boxes[:, 1]),
-        np.nanmax(boxes[:, 2]),
-        np.nanmax(boxes[:, 3]),
-    )
-    area = AreaOfInterest(max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0))
-    with warnings.catch_warnings():
-        # pyproj warns where a better operation lacks its grid; that is recorded below.
-        warnings.simplefilter("ignore", UserWarning)
-        group = TransformerGroup(crs, "EPSG:4326", always_xy=True, area_of_interest=area)  # type: ignore[arg-type] # its stub names a private twin
-    if not group.transformers:
-        raise CheckError(
-            f"PROJ has no operation from {crs.name} to WGS 84 that needs no further grid",
-            remedy="install proj-data",
-        )
-    best = group.transformers[0]
-    steps = [step for step in best.description.split(" + ") if not step.startswith("axis order change")]
-    kept = tuple(crs.to_authority() or ()) in _KEPT
-    return {
-        "operation": " + ".join(steps) or "none",
-        "accuracy_m": best.accuracy if best.accuracy >= 0 else None,
-        "ballpark": "Ballpark" in best.description,
-        "better": None if group.best_available else group.unavailable_operations[0].name,
-        "transformer": None if kept else best,
-    }

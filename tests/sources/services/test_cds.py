@@ -139,8 +139,8 @@ def test_another_size_than_stated(client: Client) -> None:
     ("answers", "message"),
     [
         ({"/execution": "{}"}, "gives no job"),
-        ({"/execution": "[]"}, "something else than a job"),
-        ({"/execution": "<html>"}, "no JSON"),
+        ({"/execution": "[]"}, "a list where an object is due"),
+        ({"/execution": "<html>"}, "does not answer with JSON"),
         ({"/results": "{}"}, "has no address"),
         ({"/results": '{"asset": {"value": {"href": "file:///etc/passwd"}}}'}, "has no address"),
     ],

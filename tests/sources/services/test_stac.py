@@ -314,7 +314,12 @@ def test_probes(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "message"), [(b"<html>", "no JSON"), (b"[]", "no STAC document"), (b"{}", "no STAC document")]
+    ("body", "message"),
+    [
+        (b"<html>", "does not answer with JSON"),
+        (b"[]", "a list where an object is due"),
+        (b"{}", "no STAC document"),
+    ],
 )
 def test_answers_that_are_no_stac(client: Client, body: bytes, message: str) -> None:
     with serving(lambda asked: Reply(body)) as server, pytest.raises(ServiceError, match=message):

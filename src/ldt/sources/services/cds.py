@@ -18,6 +18,7 @@ import orjson
 
 from ldt.errors import RecipeError, ServiceError
 from ldt.sources.services import jobs
+from ldt.sources.services.documents import json_object
 from ldt.sources.services.download import check_page, suffix_for, suffix_of
 from ldt.sources.services.http import Answer, Client
 from ldt.sources.services.paging import same_origin
@@ -123,13 +124,7 @@ def _document(
     service: Service, client: Client, address: str, body: bytes | None = None
 ) -> tuple[Answer, Mapping[str, Any]]:
     answer = client.get(address, headers={**_POSTED, **service.headers}, body=body, suffix=".json")
-    try:
-        document = orjson.loads(answer.content())
-    except orjson.JSONDecodeError as e:
-        raise ServiceError("answers with no JSON", where=answer.url) from e
-    if not isinstance(document, dict):
-        raise ServiceError("answers with something else than a job", where=answer.url)
-    return answer, document
+    return answer, json_object(answer)
 
 
 def _why(service: Service, client: Client, address: str, job: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ import orjson
 
 from ldt.errors import ServiceError, ServiceZero
 from ldt.sources.services import jobs
+from ldt.sources.services.documents import json_object
 from ldt.sources.services.http import Answer, Client
 from ldt.sources.services.paging import PagingError, same_origin
 from ldt.sources.services.probing import Learnt, probed
@@ -252,13 +253,7 @@ def _document(
     own = service.headers if same_origin(service.url, address) else {}
     headers = {**(_JSON if body is None else _POSTED), **own}
     answer = client.get(address, params=params, headers=headers, body=body, suffix=".json")
-    try:
-        document = orjson.loads(answer.content())
-    except orjson.JSONDecodeError as e:
-        raise ServiceError("answers with no JSON", where=answer.url) from e
-    if not isinstance(document, dict):
-        raise ServiceError("answers with no STAC document", where=answer.url)
-    return answer, document
+    return answer, json_object(answer)
 
 
 # Orders -------------------------------------------------------------------------------------------------------
