@@ -10,7 +10,8 @@ from ldt.errors import ServiceError, UsageError
 from ldt.harmonise.recipe import load_recipe, recipe_names
 from ldt.pipeline.fetch import cache_folder, page_name
 from ldt.pipeline.inspect import inspect
-from ldt.pipeline.inspect.draft import Draft, draft
+from ldt.pipeline.inspect.draft import draft
+from ldt.pipeline.inspect.draft_text import Draft
 from ldt.pipeline.inspect.places import countries, where
 from ldt.sources.services.describe import describe_address, recognise, rooted
 from ldt.sources.services.download import PROTOCOL as DOWNLOAD
