@@ -226,8 +226,8 @@ def _not_placed(found: Looked, seen: Profile) -> None:
     found.problems = [*seen.problems, *(n for n in (found.time.notes if found.time else ()))]
     straight, swapped = guess(bounds), guess((bounds[1], bounds[0], bounds[3], bounds[2]))
     for candidates, order in ((straight, "xy"), (swapped, "yx")):
-        if candidates:
-            # What lies nowhere in the CRS that it declares is not placed in another one, however well that fits.
+        # What lies nowhere in the CRS that it declares is not placed in another one, and only degrees are told for sure.
+        if candidates and (about.crs is None or candidates == ["EPSG:4326"]):
             if len(candidates) == 1 and about.crs is None:
                 found.crs_judged, found.axis_order = candidates[0], order
                 found.extent = _extent(candidates[0], bounds, order)

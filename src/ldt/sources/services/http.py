@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import errno
 import logging
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -27,21 +23,13 @@ from ldt.errors import DiskFull, ServiceError
 from ldt.settings import settings
 from ldt.sources.services.cache import Cache, Kept, Part, request_key
 from ldt.sources.services.credentials import Hidden, LogFilter, inert
-from ldt.sources.services.said import said
+from ldt.sources.services.sending import PassingError, Sender
 from ldt.sources.services.service import Service
 
 USER_AGENT = f"ldt/{__version__} (local digital twin; reads open environmental data)"
 
-#: Answers after which asking again may help.
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-_MAX_REDIRECTS = 10
 #: Headers that are kept with an answer.
 _KEPT_HEADERS = ("link", "ngsild-results-count", "content-range", "content-crs", "content-disposition")
-#: The longest that a service may ask us to wait, in seconds; what asks for more is told to the user.
-_MAX_WAIT = 120.0
-#: How much of an answer that tells of an error is read.
-_MAX_SAID = 64 * 1024
-
 # Without a handler of the program's own, Python would print the library's notes on standard error.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
@@ -90,15 +78,6 @@ class _Asked:
     suffix: str
 
 
-class _PassingError(Exception):
-    """Something that may be over soon. `wait` is how long the service asks to wait, in seconds, if it does."""
-
-    def __init__(self, error: ServiceError, wait: float | None = None) -> None:
-        super().__init__(error.message)
-        self.error = error
-        self.wait = wait
-
-
 class Client:
     """Gets answers into files.
 
@@ -126,17 +105,15 @@ class Client:
         told: Callable[[Answer], None] | None = None,
     ) -> None:
         self._cache = Cache(cache)
-        self._rate = rate
         self._attempts = attempts
         self._patience = patience
         self._offline = offline
         self._told = told
         self._hidden = Hidden()
-        self._next: dict[str, float] = {}
-        self._lock = threading.Lock()
         self._filter = LogFilter(self._hidden)
         logging.getLogger("httpx2").addFilter(self._filter)
         self._http = httpx2.Client(transport=transport, timeout=timeout, headers={"User-Agent": USER_AGENT})
+        self._sender = Sender(self._http, self._hidden, rate)
 
     def __enter__(self) -> Client:
         return self
@@ -204,7 +181,7 @@ class Client:
             seen = self._look("HEAD", asked)
             # Many services know no HEAD, or deny it, and answer as they like.
             return self._look("GET", asked) if seen.status >= 400 else seen
-        except _PassingError as e:
+        except PassingError as e:
             raise e.error from None
 
     def filled(self, service: Service) -> Service:
@@ -276,7 +253,7 @@ class Client:
             for attempt in retries:
                 with attempt:
                     return self._once(asked, known)
-        except _PassingError as e:
+        except PassingError as e:
             raise e.error from None
         raise AssertionError("unreachable: every attempt returns or raises")
 
@@ -292,17 +269,17 @@ class Client:
                 }
             elif known is not None and asked.body is None:
                 headers |= _conditions(known)
-            with self._sent(asked.method, asked.url, headers, asked.body) as response:
+            with self._sender.sent(asked.method, asked.url, headers, asked.body) as response:
                 if response.status_code == 304 and known is not None:
                     self._cache.drop(asked.key, part)
                     return self._answer(self._cache.confirm(asked.key, known), cached=True)
                 if response.status_code == 416 and resumes:
                     self._cache.drop(asked.key, part)
-                    raise _PassingError(
-                        self._error("has nothing more of what it began to send", response), 0.0
+                    raise PassingError(
+                        self._sender.error("has nothing more of what it began to send", response), 0.0
                     )
                 if response.status_code >= 400:
-                    raise self._refusal(response)
+                    raise self._sender.refusal(response)
                 self._receive(response, asked, part, resumes)
                 answer = {
                     "url": self.shown(inert(str(response.url))),
@@ -321,11 +298,13 @@ class Client:
             return self._answer(kept, cached=same)
 
     def _receive(self, response: httpx2.Response, asked: _Asked, part: Part, resumes: bool) -> None:
-        """Write an answer to its part, as it comes; raise _PassingError where it breaks off."""
+        """Write an answer to its part, as it comes; raise PassingError where it breaks off."""
         if response.status_code == 206 and resumes:
             if not response.headers.get("Content-Range", "").startswith(f"bytes {part.size}-"):
                 self._cache.drop(asked.key, part)
-                raise _PassingError(self._error("sends another part than the one asked for", response), 0.0)
+                raise PassingError(
+                    self._sender.error("sends another part than the one asked for", response), 0.0
+                )
         else:
             self._cache.begin(asked.key, part, _validator(response) if asked.body is None else None)
         limit, size = settings().max_source_bytes, part.size
@@ -335,7 +314,7 @@ class Client:
                 size += len(block)
                 if size > limit:
                     self._cache.drop(asked.key, part)
-                    raise self._error(
+                    raise self._sender.error(
                         f"answers with more than the {limit:,} bytes that a source may have",
                         response,
                         "ask for less, or raise LDT_MAX_SOURCE_BYTES",
@@ -352,60 +331,19 @@ class Client:
             ) from e
         except (httpx2.TransportError, httpx2.DecodingError) as e:
             part.file.flush()
-            raise _PassingError(
-                self._error(f"the answer broke off: {self.shown(str(e))}", response)
+            raise PassingError(
+                self._sender.error(f"the answer broke off: {self.shown(str(e))}", response)
             ) from None
         if promised and promised.isdigit() and response.num_bytes_downloaded < int(promised):
             got = response.num_bytes_downloaded
-            raise _PassingError(
-                self._error(f"the answer broke off: {got:,} of {int(promised):,} bytes came", response)
+            raise PassingError(
+                self._sender.error(f"the answer broke off: {got:,} of {int(promised):,} bytes came", response)
             )
-
-    @contextmanager
-    def _sent(
-        self, method: str, url: httpx2.URL, headers: Mapping[str, str], body: bytes | None
-    ) -> Iterator[httpx2.Response]:
-        """Send a request, follow redirects, give the answer with its content still to come."""
-        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-        request = self._http.build_request(method, url, headers=encoded, content=body)
-        before: list[httpx2.Response] = []
-        for _ in range(_MAX_REDIRECTS + 1):
-            self._take_turn(request.url.host)
-            try:
-                response = self._http.send(request, stream=True)
-            except httpx2.TimeoutException as e:
-                raise _PassingError(self._silent("did not answer in time", request)) from e
-            except httpx2.HTTPError as e:
-                raise self._unreachable(e, request) from e
-            if response.next_request is None:
-                response.history = before
-                try:
-                    yield response
-                finally:
-                    response.close()
-                return
-            response.close()
-            before.append(response)
-            request = self._onward(request, response.next_request)
-        raise ServiceError(f"redirects more than {_MAX_REDIRECTS} times", where=self.shown(str(url)))
-
-    def _onward(self, before: httpx2.Request, after: httpx2.Request) -> httpx2.Request:
-        """Return the request that a redirect asks for, without credentials if it leads elsewhere."""
-        if after.url.scheme not in {"http", "https"}:
-            raise ServiceError(
-                f"redirects to an address of the kind {after.url.scheme!r}", where=self.shown(str(before.url))
-            )
-        origins = [(r.url.scheme, r.url.host, r.url.port) for r in (before, after)]
-        if origins[0] != origins[1]:
-            for name, value in list(after.headers.items()):
-                if self._hidden.secret_header(name, value):
-                    del after.headers[name]
-        return after
 
     def _look(self, method: str, asked: _Asked) -> Seen:
-        with self._sent(method, asked.url, asked.headers, None) as response:
+        with self._sender.sent(method, asked.url, asked.headers, None) as response:
             moved = bool(response.history) and all(r.status_code in {301, 308} for r in response.history)
-            text = "" if method == "HEAD" or response.status_code < 400 else self._said(response)
+            text = "" if method == "HEAD" or response.status_code < 400 else self._sender.said_by(response)
             return Seen(
                 url=self.shown(str(response.url)),
                 status=response.status_code,
@@ -413,58 +351,6 @@ class Client:
                 moved_to=self.shown(str(response.url)) if moved else None,
                 said=text,
             )
-
-    def _take_turn(self, host: str) -> None:
-        """Wait until the host may be asked again."""
-        with self._lock:
-            now = time.monotonic()
-            turn = max(now, self._next.get(host, now))
-            self._next[host] = turn + 1 / self._rate
-        time.sleep(turn - now)
-
-    def _refusal(self, response: httpx2.Response) -> Exception:
-        """Return the error for an answer of 400 and above."""
-        status, text = response.status_code, self._said(response)
-        message = f"answers {status}{f': {text}' if text else ''}"
-        if status in {401, 403}:
-            return self._error(message, response, "check the credentials that the recipe names")
-        error = self._error(message, response)
-        wait = _asked_to_wait(response.headers.get("Retry-After"))
-        if status not in _PASSING:
-            return error
-        if wait is not None and wait > _MAX_WAIT:
-            return self._error(
-                f"{message}; asks to come back in {wait:,.0f} seconds", response, "try again then"
-            )
-        return _PassingError(error, wait)
-
-    def _said(self, response: httpx2.Response) -> str:
-        content = b""
-        try:
-            for block in response.iter_bytes():
-                content += block
-                if len(content) >= _MAX_SAID:
-                    break
-        except httpx2.HTTPError:
-            return ""  # the status tells enough
-        return self.shown(said(content))
-
-    def _unreachable(self, error: httpx2.HTTPError, request: httpx2.Request) -> Exception:
-        text = str(error) or type(error).__name__
-        if "CERTIFICATE" in text.upper():
-            return self._silent(f"its certificate is not valid: {text}", request)
-        return _PassingError(self._silent(f"cannot be reached: {text}", request))
-
-    def _silent(self, message: str, request: httpx2.Request) -> ServiceError:
-        return ServiceError(
-            self.shown(message),
-            where=self.shown(str(request.url)),
-            remedy="check the address and the network; with --offline what was fetched before is read again",
-        )
-
-    def _error(self, message: str, response: httpx2.Response, remedy: str | None = None) -> ServiceError:
-        where = self.shown(str(response.url))
-        return ServiceError(message, where=where, remedy=remedy, answered=response.status_code)
 
     def _answer(self, kept: Kept, *, cached: bool) -> Answer:
         fetched = datetime.fromisoformat(kept.confirmed)
@@ -483,7 +369,7 @@ class Client:
 
 def _again(error: Exception) -> bool | float:
     """Tell stamina whether to try again, or after how many seconds."""
-    if not isinstance(error, _PassingError):
+    if not isinstance(error, PassingError):
         return False
     return True if error.wait is None else error.wait
 
@@ -507,18 +393,3 @@ def _validator(response: httpx2.Response) -> str | None:
         return etag
     changed: str | None = response.headers.get("Last-Modified")
     return changed
-
-
-def _asked_to_wait(text: str | None) -> float | None:
-    """Return the seconds that a `Retry-After` asks for, written as a number or as a date."""
-    if not text:
-        return None
-    if text.strip().isdigit():
-        return float(text)
-    try:
-        then = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - datetime.now(UTC)).total_seconds())
