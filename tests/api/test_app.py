@@ -60,6 +60,9 @@ def test_a_resource_answers_with_and_without_a_slash_at_the_end(client: TestClie
     with_slash = client.get(path.rstrip("/") + "/")
     assert with_slash.status_code == 200
     assert [k for k in with_slash.json() if k not in plain.json()] == []
+    doubled = client.get("/" + path.replace("/", "//").lstrip("/"))
+    assert doubled.status_code == 200
+    assert doubled.json().keys() == plain.json().keys()
 
 
 def test_the_classes_are_those_of_what_is_mounted(client: TestClient, town_url: str) -> None:

@@ -16,6 +16,8 @@ GEOJSON = "application/geo+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 #: What REST Assured sends for `accept(JSON)`.
 JSON = "application/json, application/javascript, text/javascript, text/json"
+#: What Java sends where a suite opens an address itself: HTML goes before all else.
+BROWSER = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 
 Document = dict[str, Any]
@@ -26,7 +28,7 @@ class Suite:
     """A suite and what it is pointed at.
 
     Attributes:
-        root: the landing page, without a slash at the end.
+        root: the landing page; paths are put after it as they are.
         client: asks.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote_to_bytes
 
@@ -16,10 +17,13 @@ from ldt.api.errors import problem_response
 from ldt.errors import LdtError, UsageError
 
 _log = logging.getLogger("ldt.api")
+_SLASHES = re.compile("//+")
 
 
 class PlainAddresses:
-    """ASGI middleware: a slash at the end changes nothing, HEAD is GET without a body, and no text is other than UTF-8.
+    """ASGI middleware: slashes at the end or doubled change nothing, HEAD is GET without a body, and no text is other than UTF-8.
+
+    Doubled ones come from clients that put `/collections` after a landing page that ends in a slash, OGC's suites among them.
 
     NUL bytes and broken UTF-8 are refused here, once, for all parameters and parts of paths: PostgreSQL takes neither, and
     a server that replaces broken bytes answers a question that nobody asked.
@@ -37,6 +41,9 @@ class PlainAddresses:
             await problem_response(wrong, scope["path"])(scope, receive, send)
             return
         path, root = scope["path"], scope.get("root_path", "")
+        if "//" in path:
+            path = _SLASHES.sub("/", path)
+            scope = {**scope, "path": path}
         if path != "/" and path.endswith("/") and path.rstrip("/") != root:
             scope = {**scope, "path": path.rstrip("/") or "/"}
         if scope["method"] != "HEAD":

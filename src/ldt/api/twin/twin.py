@@ -89,7 +89,8 @@ def _ways(request: Request, twin: str) -> list[links.Link]:
     return [
         link(to("map"), "map", HTML, "Map"),
         link(to("conformance"), "conformance", JSON, "Conformance classes"),
-        link(to("api"), "service-desc", OAS30, "OpenAPI 3.0"),
+        # With its form: clients that send no Accept header, or a browser's, would get another.
+        link(to("api", f="oas30"), "service-desc", OAS30, "OpenAPI 3.0"),
         link(to("api", f="oas31"), "service-desc", OAS31, "OpenAPI 3.1"),
         link(to("api", f="html"), "service-doc", HTML, "What can be asked"),
         link(to("indicators"), "indicators", JSON, "Indicators with values"),
