@@ -107,7 +107,7 @@ BAD = [
     f"{ITEMS}?bbox=7,50,1_0,51",
     f"{ITEMS}?bbox=7,50,9,8,51,1",
     f"{ITEMS}?bbox=700,50,701,51",
-    f"{ITEMS}?bbox=7,50,8,51&bbox-crs=EPSG:4326",
+    f"{ITEMS}?bbox=7,50,8,51&bbox-crs=EPSG:9999",
     f"{ITEMS}?datetime=",
     f"{ITEMS}?datetime=yesterday",
     f"{ITEMS}?datetime=2013-02-30",
@@ -123,7 +123,7 @@ BAD = [
     f"{ITEMS}?at=-1",
     f"{ITEMS}?at=99999999999999999999",
     f"{ITEMS}?f=shapefile",
-    f"{ITEMS}?f=csv",
+    f"{ITEMS}?f=shp",
     "/twins/town?f=geojson",
     f"{ITEMS}?name=%00",
     f"{ITEMS}?name=%FF",
@@ -260,3 +260,29 @@ def test_a_statement_that_takes_too_long_is_503(town_url: str, monkeypatch: pyte
         answer = client.get("/twins/town/datasets")
         assert assert_problem(answer, 503)["type"] == "urn:ldt:problem:timeout"
         assert "retry-after" in answer.headers
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+def test_a_browser_is_told_on_a_page(client: TestClient) -> None:
+    answer = client.get(f"{ITEMS}?nosuch=<script>", headers={"Accept": BROWSER})
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "This resource has no parameter" in answer.text
+    assert "What helps" in answer.text
+    assert client.get("/nowhere?f=html").headers["content-type"] == "text/html; charset=utf-8"
+    assert client.get("/%FF", headers={"Accept": BROWSER}).text.startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    "accept", ["*/*", "application/geo+json", "application/json, text/html;q=0.5", ""]
+)
+def test_programs_are_told_in_json(client: TestClient, accept: str) -> None:
+    assert_problem(client.get(f"{ITEMS}?nosuch=1", headers={"Accept": accept}), 400)
+    assert_problem(client.get(f"{ITEMS}?nosuch=1&f=json", headers={"Accept": BROWSER}), 400)
+
+
+def test_a_host_that_is_none_is_told_in_json(client: TestClient) -> None:
+    assert_problem(client.get("/", headers={"Accept": BROWSER, "Host": "a b"}), 400)

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 import anyio
 import anyio.to_thread
 from starlette.concurrency import iterate_in_threadpool
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,7 +39,7 @@ class PlainAddresses:
             await self.app(scope, receive, send)
             return
         if wrong := _wrong_text(scope):
-            await problem_response(wrong, scope["path"])(scope, receive, send)
+            await problem_response(wrong, Request(scope))(scope, receive, send)
             return
         path, root = scope["path"], scope.get("root_path", "")
         if "//" in path:

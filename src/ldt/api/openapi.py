@@ -12,19 +12,31 @@ from pydantic.json_schema import models_json_schema
 
 from ldt.api import documents
 from ldt.api.errors import PROBLEM
-from ldt.api.negotiate import Format
+from ldt.api.negotiate import HTML, Format
 from ldt.settings import settings
 
 TWIN_PREFIX = "/twins/{twin}"
 _REF = "#/components/schemas/"
+#: Statuses of problems that any resource can answer with: name of the response, what it means.
 _PROBLEMS = {
-    "400": "The request cannot be understood.",
-    "404": "There is no such thing, or it may not be seen.",
-    "406": "No form that both sides speak.",
-    "410": "The state asked for is no longer kept.",
-    "500": "Our fault.",
-    "503": "The database cannot be used at this moment, or took too long.",
+    "400": ("BadRequest", "The request cannot be understood."),
+    "404": ("NotFound", "There is no such thing, or it may not be seen."),
+    "405": ("MethodNotAllowed", "Everything is only to be read."),
+    "406": ("NotAcceptable", "No form that both sides speak."),
+    "410": ("Gone", "The state asked for is no longer kept."),
+    "413": ("TooLarge", "More than a documented limit."),
+    "500": ("Fault", "Our fault."),
+    "503": ("Unavailable", "The database cannot be used at this moment, is busy, or took too long."),
 }
+_HEADERS = {
+    "ETag": "Of the state seen, the question and the form; for `If-None-Match`.",
+    "Link": "Links of the document (RFC 8288), where they are known before it.",
+    "Content-Crs": "The CRS of the coordinates, where there are any (OGC 18-058r1).",
+    "Vary": "The headers of a request that the answer depends on.",
+    "Cache-Control": "How long the answer may be kept without asking.",
+}
+#: Key of a content under which its route says what `f` may be for it; taken out before it is served.
+_FORMS = "x-forms"
 
 
 def says(
@@ -37,14 +49,19 @@ def says(
         forms: the forms.
         geojson: the GeoJSON document, where it is another than the JSON document.
     """
-    content: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for form in forms:
         stated = geojson if geojson and form.name == "geojson" else model
         is_json = "json" in form.media_type
-        schema = {"$ref": _REF + stated.__name__} if is_json else {"type": "string"}
-        content[form.media_type] = {"schema": schema}
+        found |= content(form, {"$ref": _REF + stated.__name__} if is_json else {"type": "string"})
     text = (model.__doc__ or "").strip().splitlines()[0]
-    return {200: {"description": text, "content": content}}
+    return {200: {"description": text, "content": found}}
+
+
+def content(form: Format, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `content` of a response in one form, with the names under which `f` asks for it."""
+    names = [n for n in dict.fromkeys((form.name, *form.also)) if "/" not in n]
+    return {form.media_type: {"schema": schema, _FORMS: names}}
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -71,28 +88,65 @@ def _complete(document: dict[str, Any]) -> None:
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
     components.update(schemas["$defs"])
-    problems = {
-        status: {"description": text, "content": {PROBLEM: {"schema": {"$ref": f"{_REF}Problem"}}}}
-        for status, text in _PROBLEMS.items()
+    document["components"] |= {
+        "responses": {name: _problem(status, text) for status, (name, text) in _PROBLEMS.items()},
+        "headers": {
+            name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
+        },
     }
     for _, operation in operations(document):
-        responses = operation["responses"]
-        responses.pop("422", None)
-        for response in responses.values():
-            # FastAPI adds JSON without a schema to whatever a route states itself.
-            if (content := response.get("content", {})).get("application/json") == {"schema": {}}:
-                del content["application/json"]
-        for status, problem in problems.items():
-            responses.setdefault(status, problem)
-        for parameter in operation.get("parameters", []):
-            schema = parameter["schema"]
-            schema.pop("title", None)
-            if parameter["in"] == "query":
-                # A list is one text with commas; the suites of OGC want it said of every parameter.
-                parameter.setdefault("style", "form")
-                parameter.setdefault("explode", False)
-            if parameter["name"] == "limit":
-                schema["maximum"] = settings().max_limit
+        _complete_operation(operation)
+
+
+def _problem(status: str, text: str) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "description": text,
+        "content": {
+            PROBLEM: {"schema": {"$ref": f"{_REF}Problem"}},
+            HTML.media_type: {"schema": {"type": "string"}},
+        },
+    }
+    if status == "405":
+        found["headers"] = {"Allow": {"required": True, "schema": {"type": "string"}}}
+    if status == "503":
+        about = "Seconds after which to try again."
+        found["headers"] = {"Retry-After": {"description": about, "schema": {"type": "integer"}}}
+    return found
+
+
+def _complete_operation(operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)
+    forms: list[str] = []
+    for response in responses.values():
+        if "content" not in response:
+            continue
+        stated = response["content"]
+        forms += [n for form in stated.values() for n in form.get(_FORMS, [])]
+        # FastAPI adds JSON without a schema to whatever a route states itself. What routes state is shared: it is not changed.
+        response["content"] = {
+            media_type: {"schema": form["schema"]}
+            for media_type, form in stated.items()
+            if media_type != "application/json" or form["schema"]
+        }
+    if "200" in responses:
+        sent = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
+        responses["200"]["headers"] = {**sent, **responses["200"].get("headers", {})}
+        responses["304"] = {"description": "What the client has, by its `If-None-Match`, is still so."}
+    for status, (name, _) in _PROBLEMS.items():
+        responses[status] = {"$ref": f"#/components/responses/{name}"}
+    operation["responses"] = dict(sorted(responses.items()))
+    for parameter in operation.get("parameters", []):
+        schema = parameter["schema"]
+        schema.pop("title", None)
+        if parameter["in"] == "query":
+            # A list is one text with commas; the suites of OGC want it said of every parameter.
+            parameter.setdefault("style", "form")
+            parameter.setdefault("explode", False)
+        if parameter["name"] == "limit":
+            schema["maximum"] = settings().max_limit
+        if parameter["name"] == "f" and forms:
+            parameter["schema"] = {**schema, "enum": list(dict.fromkeys(forms))}
 
 
 def operations(document: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -118,28 +172,25 @@ def for_people(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def sends(what: str, *forms: Format, too_large: bool = False) -> dict[int | str, dict[str, Any]]:
+def sends(what: str, *forms: Format) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that sends files.
 
     Args:
         what: what they are.
         forms: the forms.
-        too_large: whether it refuses to send too much at once (413).
     """
-    content = {f.media_type: {"schema": {"type": "string", "format": "binary"}} for f in forms}
-    found: dict[int | str, dict[str, Any]] = {200: {"description": what, "content": content}}
-    if too_large:
-        problem = {PROBLEM: {"schema": {"$ref": f"{_REF}Problem"}}}
-        found[413] = {"description": "More than is sent at once.", "content": problem}
-    return found
+    found: dict[str, Any] = {}
+    for form in forms:
+        found |= content(form, {"type": "string", "format": "binary"})
+    return {200: {"description": what, "content": found}}
 
 
 def stated(*forms: Format) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that sends an OpenAPI description or a schema, whose own schema is not given."""
-    content = {
-        f.media_type: {"schema": {"type": "object" if "json" in f.media_type else "string"}} for f in forms
-    }
-    return {200: {"description": "A description for machines", "content": content}}
+    found: dict[str, Any] = {}
+    for form in forms:
+        found |= content(form, {"type": "object" if "json" in form.media_type else "string"})
+    return {200: {"description": "A description for machines", "content": found}}
 
 
 def of_service(app: FastAPI, server: str) -> dict[str, Any]:
@@ -179,7 +230,7 @@ def _prune(document: dict[str, Any]) -> None:
     """Leave out the schemas that nothing refers to."""
     schemas = document["components"]["schemas"]
     used: set[str] = set()
-    waiting = _references(document["paths"])
+    waiting = _references([document["paths"], document["components"]["responses"]])
     while waiting:
         name = waiting.pop()
         if name not in used and name in schemas:

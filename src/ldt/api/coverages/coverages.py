@@ -146,7 +146,7 @@ def coverage(request: Request, twin: Twin, coverage: CoverageId, at: At = None, 
 
 @router.get(
     "/twins/{twin}/coverages/{coverage}/data",
-    responses=openapi.sends("The cells", *DATA_FORMS, too_large=True),
+    responses=openapi.sends("The cells", *DATA_FORMS),
 )
 def data(
     request: Request,

@@ -9,7 +9,7 @@ import shapely
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import StreamingResponse
 
-from ldt.api import html, links
+from ldt.api import html, links, openapi
 from ldt.api.collections.client import collection_of
 from ldt.api.collections.collections import above
 from ldt.api.collections.request import CollectionId
@@ -22,7 +22,6 @@ from ldt.api.edr.netcdf import netcdf
 from ldt.api.edr.piece import Found
 from ldt.api.edr.request import COVJSON, DATA_FORMS, GEOJSON, MAX_ROWS, NETCDF, Asked
 from ldt.api.edr.source import Grids, Stations, required
-from ldt.api.errors import PROBLEM
 from ldt.api.negotiate import CSV, HTML, Format, negotiate
 from ldt.api.observations.kind import Stations as SeriesKind
 from ldt.api.paging import read_token, write_token
@@ -55,12 +54,12 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
 
 
 def _says(what: str, *forms: Format, nothing: bool = True) -> dict[int | str, dict[str, Any]]:
-    content = {f.media_type: {"schema": _SCHEMAS.get(f.name, {"type": "string"})} for f in forms}
+    content: dict[str, Any] = {}
+    for form in forms:
+        content |= openapi.content(form, _SCHEMAS.get(form.name, {"type": "string"}))
     found: dict[int | str, dict[str, Any]] = {200: {"description": what, "content": content}}
     if nothing:
         found[204] = {"description": "There is nothing at that place and time."}
-    problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    found[413] = {"description": "More than is sent at once.", "content": problem}
     return found
 
 

@@ -58,7 +58,11 @@ _WAYS: dict[tuple[str, ...], dict[str, str]] = {
 }
 
 
-@router.get("/map", dependencies=_checked, responses=openapi.stated(*FORMS))
+@router.get(
+    "/map",
+    dependencies=_checked,
+    responses=openapi.stated(*FORMS) | {303: {"description": "There is one twin: to its map."}},
+)
 def maps(request: Request, f: F = None) -> Response:
     """The maps: a list of the twins, or (303) the map of the only one."""
     chosen = negotiate(request, f, FORMS)
