@@ -13,7 +13,7 @@ from tests.store.loading import START, load_features, load_observations, make_tw
 
 from ldt.errors import Conflict, NotFound, UsageError
 from ldt.model.snapshot import OPERATOR, PUBLIC, Access, Snapshot
-from ldt.store import edr_series, features, observations, pages, records, snapshots, twins
+from ldt.store import counts, edr_series, features, observations, pages, records, snapshots, twins
 from ldt.store.connect import connect
 from ldt.store.items import Items, Part
 
@@ -88,8 +88,8 @@ def test_selection_by_place_and_null_geometry(conn: psycopg.Connection[Any]) -> 
         assert [d["id"] for _, d in read_items(conn, snapshot, selection=here)] == ["things.b"]
         items = features.items(snapshot, "generic-features")
         assert items is not None
-        assert pages.count(conn, items, here) == (1, True)
-        assert pages.count(conn, items, pages.Selection()) == (4, True)
+        assert counts.count(conn, items, here) == (1, True)
+        assert counts.count(conn, items, pages.Selection()) == (4, True)
         bbox, _ = features.extent(conn, snapshot, datasets)
     assert bbox is not None
     assert bbox == pytest.approx([7.0, 50.0, 7.0025, 50.0005], abs=1e-6)
@@ -225,7 +225,7 @@ def test_no_store_read_without_a_snapshot() -> None:
     import inspect as look
 
     exempt = {"api_id", "expected", "find", "kind_of", "state_of", "typed"}
-    for module in (edr_series, features, observations, pages, records):
+    for module in (counts, edr_series, features, observations, pages, records):
         for name, function in vars(module).items():
             if (
                 name.startswith("_")

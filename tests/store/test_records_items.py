@@ -11,7 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from ldt.model.snapshot import OPERATOR, PUBLIC, Access
-from ldt.store import catalogue, pages, records_items, snapshots
+from ldt.store import catalogue, counts, pages, records_items, snapshots
 from ldt.store.connect import connect
 from ldt.store.pages import Selection
 from ldt.store.revisions import next_revision
@@ -28,7 +28,7 @@ def search(
         items = records_items.items(snapshots.resolve(conn, twin, access, at))
         asked = Selection(where=records_items.found_by(items, terms))
         found = {position.key for position, _ in pages.page(conn, items, asked, limit=1000)}
-        assert pages.count(conn, items, asked) == (len(found), True)
+        assert counts.count(conn, items, asked) == (len(found), True)
         return found
 
 
@@ -142,7 +142,7 @@ def test_rights_are_part_of_every_search(conn: psycopg.Connection[Any]) -> None:
         items = records_items.items(snapshots.resolve(conn, "t", PUBLIC, None))
         assert pages.one(conn, items, "open")
         assert pages.one(conn, items, "secret") is None
-        assert pages.count(conn, items, Selection()) == (1, True)
+        assert counts.count(conn, items, Selection()) == (1, True)
 
 
 def test_past_states_have_the_data_sets_of_then(conn: psycopg.Connection[Any]) -> None:
@@ -217,7 +217,7 @@ def test_a_search_in_ten_thousand_data_sets_uses_its_index(conn: psycopg.Connect
     assert len(search(conn, "number n7")) == 4
     with conn.transaction():
         items = records_items.items(snapshots.resolve(conn, "t", PUBLIC, None))
-        assert pages.count(conn, items, Selection()) == (10_000, True)
+        assert counts.count(conn, items, Selection()) == (10_000, True)
         conn.execute(
             "LOAD 'auto_explain'; SET LOCAL auto_explain.log_min_duration = 0; SET LOCAL auto_explain.log_level = notice"
         )

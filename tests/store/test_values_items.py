@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from ldt.model.snapshot import OPERATOR, PUBLIC, Access
-from ldt.store import pages, snapshots, values_items
+from ldt.store import counts, pages, snapshots, values_items
 from ldt.store.connect import connect
 from ldt.store.pages import Selection
 from ldt.store.revisions import next_revision
@@ -54,7 +54,7 @@ def seen(
     with conn.transaction():
         items = values_items.items(conn, snapshots.resolve(conn, "t", access, at))
         found = [orjson.loads(text) for _, text in pages.page(conn, items, EVERYTHING, limit=100)]
-        assert pages.count(conn, items, EVERYTHING) == (len(found), True)
+        assert counts.count(conn, items, EVERYTHING) == (len(found), True)
     return {f["properties"]["code"]: f["properties"] for f in found}
 
 

@@ -97,6 +97,8 @@ class FeatureMapping(_Strict):
         collection: id of the collection of generic features, which have one of their own; `*` stands for the name of the layer
             or file. Recipes with `*` are made to fit the layer: its columns are the properties, typed.
         properties: JSON Schema of the properties of generic features, by name (`{type: integer}`), for those who read them.
+        indexed: properties that people filter and sort by, beside those that the feature type's schema marks (`x-ldt: {indexed: true}`):
+            each gets an index, which costs some per cent of the load. Of generic features those that the layer has.
         raw: whether what no column took is kept with the feature. `false` where several records tell of one object (the rows
             of a sensor all name its place): the first is the feature, the others repeat it.
     """
@@ -115,6 +117,7 @@ class FeatureMapping(_Strict):
     codes: dict[str, str] = {}
     collection: str | None = Field(None, pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9_-]*)$", max_length=120)
     properties: dict[str, dict[str, str]] = {}
+    indexed: list[str] = Field([], max_length=8)
     raw: bool = True
 
 

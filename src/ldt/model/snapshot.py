@@ -32,7 +32,8 @@ class DatasetVersion:
     """A data set as a snapshot sees it.
 
     `properties` are the JSON Schemas of its features' properties, where its recipe states them; `rows` is how many rows it has
-    (features, observations or coverages), where its version says so.
+    (features, observations or coverages), where its version says so. `indexed` are the properties that its recipe names as those that
+    features are looked for by.
     """
 
     dataset_id: int
@@ -45,6 +46,7 @@ class DatasetVersion:
     namespace: str
     properties: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)
     rows: int | None = None
+    indexed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,11 @@ def numbered(statement: ClauseElement) -> tuple[str, tuple[str, ...], dict[str, 
     return str(result), tuple(getattr(result, "positiontup", None) or ()), dict(result.params)
 
 
+def spelled(expression: ClauseElement) -> str:
+    """Return an expression with its constants written out, for definitions, which take no parameters."""
+    return str(expression.compile(dialect=_dialect("numeric_dollar"), compile_kwargs={"literal_binds": True}))
+
+
 def execute(
     conn: psycopg.Connection[Any], statement: ClauseElement, **parameters: Any
 ) -> psycopg.Cursor[Any]:

@@ -9,15 +9,10 @@ from typing import Any
 import psycopg
 from sqlalchemy import (
     ColumnElement,
-    Date,
-    DateTime,
-    Numeric,
     Select,
     Text,
     and_,
     bindparam,
-    case,
-    cast,
     column,
     func,
     literal,
@@ -29,11 +24,12 @@ from sqlalchemy import (
 
 from ldt.model.feature import api_id
 from ldt.model.snapshot import DatasetVersion, Snapshot
+from ldt.store import indexes, visible
 from ldt.store import tables as t
-from ldt.store import visible
 from ldt.store.connect import execute, numbered
 from ldt.store.crs import CRS84, Crs
-from ldt.store.items import Items, Kind, Part, Property
+from ldt.store.items import Items, Part, Property
+from ldt.store.properties import kind_of, typed
 from ldt.store.statements import Statement
 from ldt.store.views import collection_schema
 
@@ -62,7 +58,7 @@ def items(snapshot: Snapshot, collection: str) -> Items | None:
     return Items(
         collection=collection,
         parts=[_part(snapshot, d) for d in sorted(datasets, key=lambda d: d.dataset_id)],
-        properties=_properties(schema["properties"]),
+        properties=_properties(schema["properties"], _indexed(schema, datasets)),
         further={n: s for n, s in schema["properties"].items() if kind_of(s) is None},
     )
 
@@ -87,51 +83,24 @@ def _part(snapshot: Snapshot, dataset: DatasetVersion) -> Part:
     )
 
 
-def _properties(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Property]:
+def _indexed(schema: Mapping[str, Any], datasets: Sequence[DatasetVersion]) -> frozenset[str]:
+    """Return the properties that have an index in all data sets; past versions have none."""
+    each = (frozenset(indexes.named(schema, d.indexed) if d.current else ()) for d in datasets)
+    return frozenset.intersection(*each)
+
+
+def _properties(schemas: Mapping[str, Mapping[str, Any]], indexed: frozenset[str]) -> dict[str, Property]:
     found = {}
     for name, schema in schemas.items():
         if (kind := kind_of(schema)) and name != "geometry":
-            found[name] = Property(name, kind, typed(kind, _column("properties"), name), schema)
+            column_ = typed(kind, _column("properties"), name)
+            found[name] = Property(name, kind, column_, schema, name in indexed)
     fixed = (
         Property("valid_from", "timestamp", _column("valid_from"), _FROM),
         Property("valid_to", "timestamp", _column("valid_to"), _TO),
     )
     found |= {p.name: p for p in fixed if p.name not in schemas}
     return {**found, "geometry": Property("geometry", "geometry", _column("geom"), _GEOMETRY)}
-
-
-def kind_of(schema: Mapping[str, Any]) -> Kind | None:
-    """Return what the values of a property are, by its JSON Schema; None where they are no single values and no lists of such."""
-    kinds = schema.get("type")
-    kinds = [k for k in (kinds if isinstance(kinds, list) else [kinds]) if k != "null"]
-    if len(kinds) != 1:
-        return None
-    kind, form = kinds[0], schema.get("format")
-    if kind == "string":
-        return "date" if form == "date" else "timestamp" if form == "date-time" else "string"
-    if kind == "array":
-        return None if schema.get("items", {}).get("type") in {"object", "array"} else "array"
-    return kind if kind in {"number", "integer", "boolean"} else None
-
-
-def typed(kind: Kind, properties: ColumnElement[Any], name: str) -> ColumnElement[Any]:
-    """Return the expression of a property in a jsonb document, of the type that its kind says.
-
-    A value of another type than its schema states is as if it were not there: it must not end the statement.
-    """
-    value, content = properties[name], properties[name].astext
-    if kind == "string":
-        found: ColumnElement[Any] = content.collate("C")
-        return found
-    if kind == "array":
-        return case((func.jsonb_typeof(value) == "array", value))
-    if kind == "boolean":
-        return case((content == "true", literal(True)), (content == "false", literal(False)))
-    if kind == "date":
-        return func.ldt.date_of(content, type_=Date)
-    if kind == "timestamp":
-        return func.ldt.instant_of(content, type_=DateTime(timezone=True))
-    return case((func.jsonb_typeof(value) == "number", cast(value, Numeric)))
 
 
 def one(

@@ -21,12 +21,14 @@ class Property:
         kind: what its values are.
         column: SQL expression over a part's table, of the type that the kind says; a geometry is in EPSG:4326, x = longitude; an `array` is jsonb.
         schema: its JSON Schema, with title and unit where they are known.
+        indexed: whether an index has items in the order of (this, key), so that few of many are found by it, and the first in its order.
     """
 
     name: str
     kind: Kind
     column: ColumnElement[Any]
     schema: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, Text, case, cast, func, literal, null
 
 from ldt.store.columns import instant_text
 from ldt.store.crs import CRS84
+from ldt.store.geojson import chosen_attributes
 from ldt.store.items import Part
-from ldt.store.pages import Selection, chosen_attributes
+from ldt.store.pages import Selection
 
 
 def jsonfg(part: Part, selection: Selection) -> ColumnElement[str]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from ldt.model.observation import Datastream
+from ldt.store import indexes
 from ldt.store.connect import translated
 from ldt.store.copying import copy
 from ldt.store.load import Changes
@@ -83,6 +84,10 @@ class FeatureRows:
             assert row is not None  # noqa: S101 - an aggregate always returns a row
             changes.rows, changes.time_first, changes.time_last = row[0], row[2], row[3]
             changes.extent = _polygon(self._conn, row[1])
+            if indexes.refresh(self._conn, self._ids["dataset_id"], changes.rows) or self._first:
+                # Half of the sample that is usual tells as much of identifiers and of where things lie.
+                self._execute("SET LOCAL default_statistics_target = 50")
+                self._execute("ANALYZE {t}")
         return changes
 
     def _attach(self) -> Changes:
@@ -96,9 +101,8 @@ class FeatureRows:
             "ALTER TABLE ldt.feature ATTACH PARTITION {t} FOR VALUES IN ({d})",
             "ALTER TABLE {t} DROP CONSTRAINT of_dataset",
             # Half of the sample that is usual tells as much of identifiers and of where things lie.
-            "SET LOCAL default_statistics_target = 50",
             # Only what is searched by: statistics of the documents would take longer than the indexes.
-            "ANALYZE {t} (twin_id, dataset_id, fid, since, until, geom, alias, local_id)",
+            "ALTER TABLE {t} ALTER properties SET STATISTICS 0, ALTER raw SET STATISTICS 0, ALTER digest SET STATISTICS 0",
         ):
             self._execute(statement)
         return Changes(added=self._rows)
@@ -107,6 +111,7 @@ class FeatureRows:
         """Compare by identifier and digest, then write: close what is gone or different, add what is new or different."""
         c, p, v = self._conn, self._partition, sql.Literal(self._version)
         c.execute("ANALYZE feature_stage")
+        indexes.make_room(c, self._ids["dataset_id"], _STAGE)
         c.execute(
             sql.SQL(
                 "CREATE TEMP TABLE feature_difference ON COMMIT DROP AS SELECT s.fid AS new, f.fid AS old"

@@ -27,25 +27,19 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    null,
     or_,
     select,
     true,
+    tuple_,
     union_all,
 )
 from sqlalchemy.types import TypeEngine
 
 from ldt.store.connect import compiled, fetch_all, numbered, translated
 from ldt.store.crs import CRS84, Crs
+from ldt.store.geojson import geojson
 from ldt.store.items import Items, Kind, Part, Property
 from ldt.store.statements import Statement
-
-#: A selection is counted where the planner expects no more than this; beyond, its estimate is given, and says so. Each costs some
-#: microseconds, and every page of a small rectangle pays for it.
-EXACT_COUNT = 1_000
-#: Nor is it counted where that costs more, in the planner's units (one is about what reading a page of 8 kB in order costs, some 10 µs):
-#: a filter that no index serves reads everything to find few.
-EXACT_COST = 5_000.0
 
 _TYPES: dict[Kind, TypeEngine[Any]] = {
     "string": Text(collation="C"),
@@ -62,7 +56,7 @@ _SIDES = ("west", "south", "east", "north")
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """A key of an order: a property, ascending or descending. Items without it come last."""
+    """A key of an order: a property, ascending or descending. Items without it come last in both."""
 
     property: Property
     descending: bool = False
@@ -78,7 +72,8 @@ class Selection:
         start, end: bounds of the time with which an item's time [start, end) must overlap; None is open. An item without a time
             matches any.
         where: a further predicate over the properties.
-        sort: keys of the order; ties, and everything without keys, are in order of (part, key).
+        sort: keys of the order; ties, and everything without keys, are in order of (part, key), descending where the last key is: so
+            one index serves both directions.
         properties: names of the properties that are sent; all if None.
         crs: in which geometries are sent.
     """
@@ -105,6 +100,11 @@ class Selection:
     def everything(self) -> bool:
         """Whether no item is left out."""
         return not (self.areas or self.start or self.end or self.where is not None)
+
+    @property
+    def by_index(self) -> bool:
+        """Whether an index has the items in this order, so that no sorting is needed."""
+        return not self.sort or (len(self.sort) == 1 and self.sort[0].property.indexed)
 
 
 #: What a statement shows of the items of a part: labelled expressions over its table.
@@ -253,43 +253,84 @@ def _sorted(
     for part in items.parts:
         columns = shown(part)
         names = [c.key or "" for c in columns]
-        keys = [s.property.column for s in selection.sort]
-        order_of = [k.label(f"sort_{i}") for i, k in enumerate(keys)]
+        order_of = [s.property.column.label(f"sort_{i}") for i, s in enumerate(selection.sort)]
         own = [literal(part.order, BigInteger).label("sort_part"), part.key.label("sort_key")]
-        piece = (
+        whole = (
             select(*columns, *order_of, *own)
             .select_from(part.table)
             .where(part.where, matches(part, selection))
         )
-        if after is not None:
-            piece = piece.where(_beyond(part, selection.sort, after))
-        order = [_directed(k, s) for k, s in zip(keys, selection.sort, strict=True)]
-        pieces.append(piece.order_by(*order, part.key).limit(limit).subquery())
+        segments = _by_index if selection.by_index else _by_sorting
+        pieces += [piece.limit(limit).subquery() for piece in segments(whole, part, selection.sort, after)]
     merged = union_all(*(select(p) for p in pieces)).subquery("merged")
-    order = [_directed(merged.c[f"sort_{i}"], s) for i, s in enumerate(selection.sort)]
-    last = (merged.c.sort_part, merged.c.sort_key)
+    order = [_directed(merged.c[f"sort_{i}"], s).nulls_last() for i, s in enumerate(selection.sort)]
+    last = (_directed(merged.c[n], selection.sort[-1]) for n in ("sort_part", "sort_key"))
     return select(*(merged.c[n] for n in names)).order_by(*order, *last).limit(limit)
 
 
 def _directed(key: ColumnElement[Any], sort: Sort) -> ColumnElement[Any]:
-    return (key.desc() if sort.descending else key.asc()).nulls_last()
+    return key.desc() if sort.descending else key.asc()
+
+
+def _by_sorting(
+    whole: Select[Any], part: Part, sort: Sequence[Sort], after: Position | None
+) -> list[Select[Any]]:
+    """Return the items of a part in order, from a position on, as one statement."""
+    if after is not None:
+        whole = whole.where(_beyond(part, sort, after))
+    order = [_directed(s.property.column, s).nulls_last() for s in sort]
+    return [whole.order_by(*order, _directed(part.key, sort[-1]))]
+
+
+def _by_index(
+    whole: Select[Any], part: Part, sort: Sequence[Sort], after: Position | None
+) -> list[Select[Any]]:
+    """Return the items of a part in order, from a position on, as two statements: those with the property, those without.
+
+    An index on (property, key) answers each as it is.
+    """
+    (one,) = sort
+    key = one.property.column
+    order = _directed(key, one), _directed(part.key, one)
+    there, missing = whole.where(key.is_not(None)), whole.where(key.is_(None))
+    if after is not None:
+        (text,) = after.values
+        ties = _ties(part, sort, after)
+        if text is None:
+            return [missing.where(ties).order_by(*order)]
+        value = _value(one, text)
+        if part.order == after.part:
+            place, last = tuple_(key, part.key), tuple_(value, literal(after.key, Text))
+            there = there.where(place < last if one.descending else place > last)
+        else:
+            later = key < value if one.descending else key > value
+            there = there.where(or_(later, and_(key == value, ties)))
+    return [there.order_by(*order), missing.order_by(*order)]
+
+
+def _ties(part: Part, sort: Sequence[Sort], after: Position) -> ColumnElement[bool]:
+    """Return the predicate of what comes after a position among what is equal by all sort keys."""
+    down = sort[-1].descending
+    if part.order == after.part:
+        return part.key < after.key if down else part.key > after.key
+    return true() if (part.order < after.part) == down else false()
+
+
+def _value(sort: Sort, text: str) -> ColumnElement[Any]:
+    if sort.property.kind == "string":
+        return literal(text, Text).collate("C")
+    return cast(literal(text, Text), _TYPES[sort.property.kind])
 
 
 def _beyond(part: Part, sort: Sequence[Sort], after: Position) -> ColumnElement[bool]:
     """Return the predicate of what comes after a position, nulls being last in every direction."""
-    if part.order == after.part:
-        beyond: ColumnElement[bool] = part.key > after.key
-    else:
-        beyond = true() if part.order > after.part else false()
+    beyond = _ties(part, sort, after)
     for one, text in reversed(list(zip(sort, after.values, strict=True))):
         key = one.property.column
         if text is None:
             beyond = and_(key.is_(None), beyond)
             continue
-        kind = _TYPES[one.property.kind]
-        value: ColumnElement[Any] = cast(literal(text, Text), kind)
-        if one.property.kind == "string":
-            value = literal(text, Text).collate("C")
+        value = _value(one, text)
         later = key < value if one.descending else key > value
         beyond = or_(later, key.is_(None), and_(key == value, beyond))
     return beyond
@@ -323,47 +364,6 @@ def _area(number: int, area: tuple[float, float, float, float] | bytes) -> Colum
 
 def _instant(name: str, value: datetime) -> ColumnElement[Any]:
     return bindparam(name, value, DateTime(timezone=True))
-
-
-def geojson(part: Part, crs: Crs = CRS84, properties: Sequence[str] | None = None) -> ColumnElement[str]:
-    """Return the expression of an item's GeoJSON text; `geometry` and `properties` are always there.
-
-    Args:
-        part: whose item.
-        crs: of the geometry.
-        properties: names of those that are sent; all if None.
-    """
-    geometry: ColumnElement[Any] = literal("null")
-    if part.geometry is not None:
-        geometry = func.coalesce(
-            func.ST_AsGeoJSON(crs.written(part.geometry), crs.digits, 0), literal("null")
-        )
-    return func.concat(
-        literal('{"type":"Feature","id":"'),
-        part.identifier,
-        literal('","geometry":'),
-        geometry,
-        literal(',"properties":'),
-        cast(chosen_attributes(part, properties), Text),
-        literal("}"),
-    )
-
-
-def chosen_attributes(part: Part, names: Sequence[str] | None) -> ColumnElement[Any]:
-    """Return the document of an item's properties, or of those with some names; all if None."""
-    return part.attributes if names is None else func.jsonb_strip_nulls(_some(part.attributes, names))
-
-
-def _some(attributes: ColumnElement[Any], names: Sequence[str]) -> ColumnElement[Any]:
-    """Return a document with some members of another; nulls for those that are not there."""
-    pieces = []
-    for begin in range(0, max(len(names), 1), 40):  # a function takes a hundred arguments
-        pairs = [e for n in names[begin : begin + 40] for e in (literal(n), attributes[n])]
-        pieces.append(func.jsonb_build_object(*pairs))
-    whole: ColumnElement[Any] = pieces[0]
-    for piece in pieces[1:]:
-        whole = whole.op("||")(piece)
-    return whole
 
 
 def one(conn: psycopg.Connection[Any], items: Items, identifier: str, crs: Crs = CRS84) -> bytes | None:
@@ -426,64 +426,7 @@ def row_bytes(conn: psycopg.Connection[Any], items: Items) -> float:
     return 3 * size / rows if rows else 2048.0
 
 
-def count(conn: psycopg.Connection[Any], items: Items, selection: Selection) -> tuple[int, bool]:
-    """Return (how many items match, whether that is exact), without ever scanning a large table.
-
-    The whole of a collection is known from its versions where its parts say so. A selection of which the planner expects few is
-    counted; else the planner's estimate is returned.
-    """
-    if (known := known_count(items, selection)) is not None:
-        return known, True
-    whole = _matching(items, selection)
-    sql_text, bound = compiled(whole)
-    with translated():
-        plan = conn.execute(("EXPLAIN (FORMAT json) " + sql_text).encode(), bound).fetchone()
-    number, cheap = expected(plan[0]) if plan else (0, True)
-    if not cheap:
-        return number, False
-    found = int(fetch_all(conn, _few(whole))[0]["n"])
-    return (found, True) if found <= EXACT_COUNT else (max(number, found), False)
-
-
-def expected(plan: Sequence[Any]) -> tuple[int, bool]:
-    """Return (how many rows a plan expects, whether counting them is cheap), of what EXPLAIN says as JSON."""
-    top = plan[0]["Plan"]
-    number = int(top["Plan Rows"])
-    return number, number <= EXACT_COUNT and float(top["Total Cost"]) <= EXACT_COST
-
-
 def state_of(state: ColumnElement[Any]) -> Statement:
     """Return the statement that gives a state alone."""
     text, names, bound = numbered(select(state))
     return Statement(text.encode(), names, bound)
-
-
-def known_count(items: Items, selection: Selection) -> int | None:
-    """Return how many items match where that is known without asking: the whole of a collection whose parts say it."""
-    known = [part.rows for part in items.parts]
-    if not selection.everything or None in known:
-        return None
-    return sum(k for k in known if k is not None)
-
-
-def prompt_counts(
-    items: Items, selection: Selection, state: ColumnElement[Any]
-) -> tuple[Statement, Statement]:
-    """Return the statements of (the plan of a selection, as JSON; the count, with the state that it was made in)."""
-    whole = _matching(items, selection)
-    text, names, bound = numbered(whole)
-    explained = Statement(b"EXPLAIN (FORMAT json) " + text.encode(), names, bound, kept=False)
-    text, names, bound = numbered(_few(whole).add_columns(state.label("state")))
-    return explained, Statement(text.encode(), names, bound, kept=False)
-
-
-def _few(whole: Any) -> Any:
-    return select(func.count().label("n")).select_from(whole.limit(EXACT_COUNT + 1).subquery())
-
-
-def _matching(items: Items, selection: Selection) -> Any:
-    matching = [
-        select(null().label("one")).select_from(p.table).where(p.where, matches(p, selection))
-        for p in items.parts
-    ]
-    return union_all(*matching) if len(matching) > 1 else matching[0]

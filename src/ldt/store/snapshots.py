@@ -99,7 +99,8 @@ def _datasets(
 ) -> dict[str, DatasetVersion]:
     rows = cursor.execute(
         "SELECT DISTINCT ON (d.id) d.id, d.name, d.shape, d.feature_type, d.access, d.current_version,"
-        "       v.version, v.pruned, v.rows, d.recipe #> '{feature,properties}' AS properties"
+        "       v.version, v.pruned, v.rows, d.recipe #> '{feature,properties}' AS properties,"
+        "       d.recipe #> '{feature,indexed}' AS indexed"
         "  FROM ldt.dataset d JOIN ldt.version v ON v.dataset_id = d.id AND v.revision <= %(revision)s"
         " WHERE d.twin_id = %(twin)s AND NOT d.removed @> %(revision)s::bigint"
         "   AND d.access = ANY (%(access)s)"
@@ -124,6 +125,7 @@ def _datasets(
             namespace=own_namespace(twin, r["name"]),
             properties=r["properties"] or {},
             rows=r["rows"],
+            indexed=tuple(r["indexed"] or ()),
         )
         for r in rows
     }

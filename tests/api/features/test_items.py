@@ -70,8 +70,8 @@ def value(fid: str, key: str) -> Any:
 
 
 def ordered(*keys: tuple[str, bool]) -> list[str]:
-    """Return the ids as Python sorts them: texts by code point, what is missing last, ties by data set and id."""
-    found = sorted(OBJECTS, key=lambda fid: (int(fid[1:]) % 2, fid))
+    """Return the ids as Python sorts them: texts by code point, what is missing last, ties by data set and id, in the last key's direction."""
+    found = sorted(OBJECTS, key=lambda fid: (int(fid[1:]) % 2, fid), reverse=bool(keys) and keys[-1][1])
     for key, descending in reversed(keys):
         there = [f for f in found if value(f, key) is not None]
         # Python keeps ties in their order, in reverse too.

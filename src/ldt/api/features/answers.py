@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from ldt.api.negotiate import JSON, JSONFG, Format
 from ldt.api.paging import write_token
 from ldt.api.respond import dumps
 from ldt.model.snapshot import Snapshot
-from ldt.store import pages
+from ldt.store import counts
 from ldt.store.crs import Crs
 from ldt.store.items import Items
 from ldt.store.pages import Position, Selection
@@ -28,10 +28,15 @@ _CHUNK = 256 * 1024
 
 
 def page_links(
-    request: Request, chosen: Format, snapshot: Snapshot, collection: str, last: Position | None
+    request: Request,
+    chosen: Format,
+    snapshot: Snapshot,
+    collection: str,
+    last: Position | None,
+    offered: Sequence[Format] = ITEM_FORMS,
 ) -> list[links.Link]:
     """Return the links of a page of items; `last` is where the next one begins, None on the last page."""
-    found = links.own(request, chosen, ITEM_FORMS)
+    found = links.own(request, chosen, offered)
     above = ("twins", snapshot.twin, "collections", collection)
     found.append(links.link(links.url(request, *above), "collection", JSON, "The collection"))
     if last is not None:
@@ -82,6 +87,7 @@ class ItemsPage:
         asked: which items.
         limit: how many at most.
         after: where the page begins.
+        offered: the forms that there are.
     """
 
     def __init__(
@@ -93,8 +99,9 @@ class ItemsPage:
         asked: Selection,
         limit: int,
         after: Position | None,
+        offered: Sequence[Format] = ITEM_FORMS,
     ) -> None:
-        self.request, self.chosen, self.seen = request, chosen, seen
+        self.request, self.chosen, self.seen, self.offered = request, chosen, seen, offered
         self.items, self.asked, self.limit, self.after = items, asked, limit, after
         self.returned = 0
         self.ended = False
@@ -115,27 +122,33 @@ class ItemsPage:
     def all_links(self) -> list[links.Link]:
         """Return the links; known when all rows have come."""
         last = self.last if self.more else None
-        return page_links(self.request, self.chosen, self.seen.snapshot, self.items.collection, last)
+        return page_links(
+            self.request, self.chosen, self.seen.snapshot, self.items.collection, last, self.offered
+        )
 
     def _matched(self) -> dict[str, int]:
         if self.after is None and not self.more:
             return {"numberMatched": self.returned}
-        number, exact = pages.count(self.seen.conn, self.items, self.asked)
+        number, exact = counts.count(self.seen.conn, self.items, self.asked)
         # An estimate may be below what was seen.
         return {"numberMatched": number} if exact else {"numberMatchedEstimate": max(number, self.returned)}
 
     def about(self) -> dict[str, Any]:
         """Return the members beside the items; known when all rows have come."""
-        found = about(self.returned, self._matched(), self.seen.snapshot, self.all_links())
+        return about(self.returned, self._matched(), self.seen.snapshot, self.all_links())
+
+    def _head(self) -> dict[str, Any]:
+        """Return the members before the items; by those of JSON-FG GDAL tells it from GeoJSON."""
+        found: dict[str, Any] = {"type": "FeatureCollection"}
         if self.chosen is JSONFG:
             above = ("twins", self.seen.snapshot.twin, "collections", self.items.collection)
             schema = links.url(self.request, *above, "schema")
-            found = {**jsonfg.members(self.items.collection, schema, self.asked.crs), **found}
+            found |= jsonfg.members(self.items.collection, schema, self.asked.crs)
         return found
 
     def text(self, rows: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the document in pieces of about 256 kB."""
-        waiting = [b'{"type":"FeatureCollection","features":[']
+        waiting = [dumps(self._head())[:-1], b',"features":[']
         size, comma = 0, b""
         for row in rows:
             waiting += (comma, row)

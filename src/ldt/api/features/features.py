@@ -54,7 +54,7 @@ from ldt.api.parameters import (
 from ldt.api.respond import Page, answer, etag, headers, unchanged
 from ldt.api.standard import Collection, Standard
 from ldt.errors import NotFound
-from ldt.store import pages
+from ldt.store import counts, pages
 from ldt.store.crs import CRS84, Crs
 from ldt.store.items import Items
 from ldt.store.jsonfg import jsonfg as jsonfg_text
@@ -149,6 +149,7 @@ def items(
         if chosen in bulk.FORMS:
             wanted = bulk.Bulk(request, chosen, seen, read, asked, limit, after)
             return bulk.answer(stack, wanted, headers(tag, (), content_crs(asked.crs)))
+        counts.check_sorting(seen.conn, read, asked)
         page = ItemsPage(request, chosen, seen, read, asked, cut(limit), after)
         # One more than asked for tells whether there is a next page. Closed before the transaction ends: a cursor
         # that is closed later would be closed in the next request that has this connection.

@@ -25,7 +25,7 @@ from ldt.api.parameters import DEFAULT_LIMIT
 from ldt.api.remembered import Remembered
 from ldt.api.respond import dumps, etag, headers, unchanged
 from ldt.errors import LdtError
-from ldt.store import features, pages
+from ldt.store import counts, features, pages
 from ldt.store.crs import Crs
 from ldt.store.pages import Position, Selection
 from ldt.store.references import reference_properties
@@ -108,7 +108,7 @@ async def items(request: Request) -> Response | None:
             after = position(asked.sort, start.position) if start else None
         except LdtError:
             return None
-        if limit * seen.row_bytes > _MAX_BYTES:
+        if limit * seen.row_bytes > _MAX_BYTES or counts.needs_sorting(seen.items, asked):
             return None
         try:
             return await _answer(request, seen, asked, limit, after)
@@ -293,7 +293,7 @@ class _Page:
     async def matched(self, returned: int) -> dict[str, int]:
         """Return how many items match, as a member of the document; exact where that is known or costs little."""
         items, asked = self.seen.items, self.asked
-        known = pages.known_count(items, asked)
+        known = counts.known_count(items, asked)
         if known is not None:
             return {"numberMatched": known}
         question = (self.shape, tuple(asked.areas), asked.start, asked.end)
@@ -305,17 +305,17 @@ class _Page:
         plan = self.seen.statements.get((*key, "plan"))
         few = self.seen.statements.get((*key, "few"))
         if plan is None or few is None:
-            plan, few = pages.prompt_counts(self.seen.items, self.asked, self.seen.state)
+            plan, few = counts.prompt_counts(self.seen.items, self.asked, self.seen.state)
             self.seen.statements.put((*key, "plan"), plan)
             self.seen.statements.put((*key, "few"), few)
         result = await self._run(plan, {})
-        expected, cheap = pages.expected(orjson.loads(result.get_value(0, 0) or b""))
+        expected, cheap = counts.expected(orjson.loads(result.get_value(0, 0) or b""))
         if not cheap:
             return expected, False
         result = await self._run(few, {})
         _check(self.seen, result, 0, 1)
         number = int.from_bytes(result.get_value(0, 0) or b"")
-        return (number, True) if number <= pages.EXACT_COUNT else (max(number, expected), False)
+        return (number, True) if number <= counts.EXACT_COUNT else (max(number, expected), False)
 
 
 def _position(result: pq.abc.PGresult, row: int, keys: int) -> Position:

@@ -10,6 +10,7 @@ import math
 import operator
 import sys
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
@@ -206,7 +207,7 @@ def _number(value: float) -> Operand:
         raise problem("a number of the filter is greater than a double can hold")
     if isinstance(value, int) and abs(value) < 2**63:
         return Operand("integer", literal(value, BigInteger), literal=value)
-    return Operand("number", literal(float(value), Double), literal=float(value))
+    return Operand("number", literal(Decimal(repr(float(value))), Numeric), literal=float(value))
 
 
 def _string(value: str) -> Operand:
