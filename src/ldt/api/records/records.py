@@ -166,7 +166,7 @@ def items(
         if chosen in bulk.FORMS:
             wanted = bulk.Bulk(request, chosen, seen, read, asked, limit, after)
             return bulk.answer(stack, wanted, headers(tag, (), content_crs(asked.crs)))
-        page = ItemsPage(request, chosen, seen, read, asked, cut(limit), after)
+        page = ItemsPage(request, chosen, seen, read, asked, cut(limit), after, FORMS)
         source = closing(pages.page(seen.conn, read, asked, limit=page.limit + 1, after=after))
         rows = [orjson.loads(text) for text in page.kept(stack.enter_context(source))]
         catalogue = Catalogue.read(request, seen, [row["id"] for row in rows])
