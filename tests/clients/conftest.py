@@ -32,7 +32,7 @@ class City:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the database."""
         with psycopg.connect(self.url) as conn:
-            return conn.execute(sql).fetchall()  # type: ignore[arg-type]
+            return conn.execute(sql).fetchall()
 
 
 _FEATURES = (

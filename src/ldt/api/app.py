@@ -22,6 +22,7 @@ from ldt.api.edr import edr
 from ldt.api.features import features
 from ldt.api.http import PlainAddresses
 from ldt.api.indicators import indicators
+from ldt.api.leaving import Leaving
 from ldt.api.map import pages as map_pages
 from ldt.api.negotiate import FLATGEOBUF, PARQUET
 from ldt.api.observations import observations
@@ -121,6 +122,7 @@ def create_app(
             "image/tiff",
         ),
     )
+    app.add_middleware(Leaving)
     app.add_middleware(PlainAddresses)
     app.add_middleware(
         CORSMiddleware,

@@ -11,6 +11,7 @@ import psycopg
 from psycopg_pool import ConnectionPool
 from starlette.requests import Request
 
+from ldt.api.leaving import running
 from ldt.api.paging import Token
 from ldt.api.security import Caller
 from ldt.errors import BadToken, Gone, NotFound, UsageError
@@ -76,7 +77,7 @@ def connection(request: Request) -> Iterator[Connection]:
         StoreError: the database cannot be used.
         Timeout: a statement took too long.
     """
-    with translated(), service(request).pool.connection() as conn, conn.transaction():
+    with translated(), service(request).pool.connection() as conn, running(request, conn), conn.transaction():
         yield conn
 
 

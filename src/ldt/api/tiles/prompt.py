@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ldt.api.context import service
+from ldt.api.features.prompt import gone
 from ldt.api.remembered import Remembered
 from ldt.api.respond import etag, headers, unchanged
 from ldt.api.tiles import matrix
@@ -79,7 +80,7 @@ async def tile(request: Request) -> Response | None:
             statement = seen.statements.get("state") or seen.statements.put(
                 "state", pages.state_of(seen.state)
             )
-        result = await run(statement, {} if known else tiles.numbers(place))
+        result = await run(statement, {} if known else tiles.numbers(place), gone(request))
         if int.from_bytes(result.get_value(0, result.nfields - 1) or b"") != snapshot.state:
             memory.forget(request, twin, collection, at, None)
             continue
