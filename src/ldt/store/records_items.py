@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -171,6 +172,26 @@ def called(read: Items, names: Sequence[str]) -> ColumnElement[bool]:
         names: the ids.
     """
     return read.parts[0].key.in_(list(names))
+
+
+def extent(
+    conn: psycopg.Connection[Any], snapshot: Snapshot
+) -> tuple[tuple[float, float, float, float] | None, tuple[datetime | None, datetime | None]]:
+    """Return (west, south, east, north in degrees or None, (first, last) instant) of all data sets, from what their versions recorded.
+
+    Args:
+        conn: a connection in the transaction in which the snapshot was resolved.
+        snapshot: the state to read.
+    """
+    v, seen = t.version.c, _seen(snapshot)
+    box = func.ST_Extent(v.extent)
+    corners = (func.ST_XMin, func.ST_YMin, func.ST_XMax, func.ST_YMax)
+    sides = [corner(box).label(n) for n, corner in zip("wsen", corners, strict=True)]
+    times = (func.min(v.time_first).label("first"), func.max(v.time_last).label("last"))
+    both = and_(v.dataset_id == seen.c.id, v.version == seen.c.version)
+    (row,) = fetch_all(conn, select(*sides, *times).join_from(seen, t.version, both))
+    bbox = None if row["w"] is None else (row["w"], row["s"], row["e"], row["n"])
+    return bbox, (row["first"], row["last"])
 
 
 def measured(

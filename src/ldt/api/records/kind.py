@@ -12,12 +12,12 @@ from ldt.api.context import Reading
 from ldt.api.records.record import Catalogue
 from ldt.api.standard import Collection
 from ldt.errors import NotFound
-from ldt.store import features, pages, records_items
+from ldt.store import pages, records_items
 from ldt.store.crs import Crs
 from ldt.store.items import Items
 from ldt.store.records_items import COLLECTION
 
-_TITLE = {
+TITLE = {
     "en": "Data sets",
     "de": "Datensätze",
     "fr": "Jeux de données",
@@ -46,14 +46,13 @@ class Records:
         """Return the catalogue."""
         if identifier != COLLECTION:
             return None
-        datasets = tuple(seen.snapshot.datasets.values())
-        bbox, interval = features.extent(seen.conn, seen.snapshot, datasets)
+        bbox, interval = records_items.extent(seen.conn, seen.snapshot)
         return Collection(
             id=identifier,
             kind=self.name,
-            title=_TITLE,
+            title=TITLE,
             description=_DESCRIPTION,
-            datasets=datasets,
+            datasets=tuple(seen.snapshot.datasets.values()),
             bbox=bbox,
             interval=interval,
             item_type="record",
@@ -67,12 +66,18 @@ class Records:
         self, request: Request, seen: Reading, collection: str, identifier: str, crs: Crs
     ) -> dict[str, Any] | None:
         """Return a record, in the language that is asked for."""
-        if collection != COLLECTION:
-            return None
-        found = pages.one(seen.conn, records_items.items(seen.snapshot), identifier, crs)
-        if found is None:
-            raise NotFound(
-                f"there is no record {identifier!r}", remedy="the items of the collection list what there is"
-            )
-        geometry = orjson.loads(found)["geometry"]
-        return Catalogue.read(request, seen, [identifier]).record(identifier, geometry)
+        return one_record(request, seen, identifier, crs) if collection == COLLECTION else None
+
+
+def one_record(request: Request, seen: Reading, name: str, crs: Crs) -> dict[str, Any]:
+    """Return the record of a data set, in the language that is asked for.
+
+    Raises:
+        NotFound: the snapshot does not see it.
+    """
+    found = pages.one(seen.conn, records_items.items(seen.snapshot), name, crs)
+    if found is None:
+        raise NotFound(
+            f"there is no record {name!r}", remedy="the items of the collection list what there is"
+        )
+    return Catalogue.read(request, seen, [name]).record(name, orjson.loads(found)["geometry"])

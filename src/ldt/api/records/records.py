@@ -12,7 +12,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import ColumnElement, and_, false, true
 
 from ldt.api import documents, html, links, openapi, sketch
-from ldt.api.collections.client import collection_of
 from ldt.api.collections.collections import above
 from ldt.api.context import Reading, reading
 from ldt.api.features.answers import ItemsPage, content_crs
@@ -41,7 +40,7 @@ from ldt.api.parameters import (
     cut,
     only_known,
 )
-from ldt.api.records.kind import Records
+from ldt.api.records.kind import TITLE, Records, one_record
 from ldt.api.records.record import CORE, Catalogue, language
 from ldt.api.records.request import (
     FORMS,
@@ -172,11 +171,10 @@ def items(
         catalogue = Catalogue.read(request, seen, [row["id"] for row in rows])
         records = [_record(request, catalogue, row) for row in rows]
         document = {"type": "FeatureCollection", "features": records, **page.about()}
-        _, about = collection_of(request, seen, COLLECTION)
     document["links"] = [*document["links"], _profile()]
     context = {"map": sketch.draw(records if asked.crs is CRS84 else []), "q": q or ""}
-    title = html.say(about.title, html.languages(request))
-    shown = Page(title, above(request, twin, about)[:-1], "records.html", context)
+    title = html.say(TITLE, html.languages(request))
+    shown = Page(title, above(request, twin), "records.html", context)
     return answer(request, document, chosen, shown, tag=tag, extra=content_crs(asked.crs))
 
 
@@ -232,11 +230,10 @@ def item(
     check_profile(profile)
     sent_in = asked_crs(crs)
     with reading(request, twin, at) as seen:
-        kind, about = collection_of(request, seen, COLLECTION)
         tag = etag(request, seen.snapshot, chosen)
         if same := unchanged(request, tag):
             return same
-        document = kind.item(request, seen, COLLECTION, record_id, sent_in) or {}
+        document = one_record(request, seen, record_id, sent_in)
     to = links.url(request, "twins", twin, "collections", COLLECTION)
     document["snapshot"] = seen.snapshot.id
     document["links"] = [
@@ -245,6 +242,11 @@ def item(
         *document["links"],
     ]
     context = {"map": sketch.draw([document] if sent_in is CRS84 else [])}
-    page = Page(document["properties"]["title"], above(request, twin, about), "record.html", context)
+    page = Page(
+        document["properties"]["title"],
+        [*above(request, twin), (html.say(TITLE, html.languages(request)), to)],
+        "record.html",
+        context,
+    )
     extra = {**content_crs(sent_in), "Content-Language": document["properties"]["language"]["code"]}
     return answer(request, document, chosen, page, tag=tag, extra=extra)
