@@ -39,7 +39,7 @@ def times(recipe: Recipe, path: Path, shape: str, column: str) -> list[datetime 
     with open_resources(path) as (resource,):
         recipe, _ = specialised(recipe, [resource], None)
         worker = harmoniser(recipe, Context(namespace="n"))
-        chunks = list(worker.batches(opened(recipe, resource)))  # type: ignore[arg-type]
+        chunks = list(worker.batches(opened(recipe, resource)))
     assert [o for c in chunks for o in c.outcomes] == []
     found: list[datetime | None] = []
     for chunk in chunks:

@@ -33,7 +33,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def chunks(recipe: str, path: Path) -> list[Chunk]:
     with open_resources(path) as (resource,):
         made, _ = specialised(load_recipe(recipe), [resource], None)
-        return list(harmoniser(made, Context(namespace="n")).batches(opened(made, resource)))  # type: ignore[arg-type]
+        return list(harmoniser(made, Context(namespace="n")).batches(opened(made, resource)))
 
 
 NOTES = ["Źródło: GUS", "Source: Eurostat (2024)", "Quelle: Statistisches Landesamt", "* provisional value", "© Insee", "1) estimated"]  # fmt: skip
@@ -51,7 +51,7 @@ def test_a_note_below_a_table_is_no_record(tmp_path: Path, note: str, suffix: st
     found = rows(path)
     assert [(r["code"], r["people"]) for r in found if r["_malformed"] is None] == [("02", "7"), ("04", "8")]
     assert [r["_malformed"] for r in found if r["_malformed"]] == [NOTE, NOTE]
-    assert note in (found[-2]["raw"] or found[-2].get("_raw"))
+    assert note in found[-2]["raw"]
     layer = inspect(path)["layers"][0]
     assert f"2 rows at the end: {NOTE}" in layer["problems"]
     (chunk,) = chunks("generic/table", path)
