@@ -17,7 +17,6 @@ from ldt.errors import DiskFull, HostileSource, NotFound, SourceError
 from ldt.settings import settings
 from ldt.sources import open_resources, read
 from ldt.sources.archives import MAX_MEMBERS
-from ldt.sources.resource import 
 
 
 def zipped(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> Path:
