@@ -65,7 +65,7 @@ def fill(url: str, folder: Path, count: int) -> float:
     path = folder / f"squares-{count}.parquet"
     write_squares(path, count)
     began = time.perf_counter()
-    done = ingest(url, TWIN, typed(f"squares-{count}"), [path])
+    done = ingest(url, TWIN, typed(f"squares-{count}", "parquet"), [path])
     assert done.tally.accepted == count, done.tally
     path.unlink()
     return time.perf_counter() - began

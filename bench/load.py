@@ -57,7 +57,7 @@ def bring(url: str, folder: Path, version: int) -> None:
     """Ingest the data set with the version in every name."""
     path = folder / f"{NAME}.parquet"
     write_squares(path, FEATURES, mark=f"v{version} ")
-    ingest(url, TWIN, typed(NAME), [path])
+    ingest(url, TWIN, typed(NAME, "parquet"), [path])
 
 
 def prepare(url: str, folder: Path) -> None:

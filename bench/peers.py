@@ -102,9 +102,10 @@ def peers(url: str, folder: Path) -> list[Measurement]:
     return found
 
 
-def typed(name: str) -> Recipe:
+def typed(name: str, reader: str = "vector") -> Recipe:
     """Return the recipe of the polygons as a collection of their own, whose properties have types."""
     recipe = plots(name).model_dump(mode="json", exclude_unset=True)
+    recipe["source"]["reader"] = reader
     types = {"name": "string", "height": "number", "use": "string"}
     recipe["feature"] |= {"collection": name, "properties": {k: {"type": v} for k, v in types.items()}}
     return Recipe.model_validate(recipe)
@@ -261,7 +262,7 @@ def _row(what: str, workers: int, connections: int, runs: Mapping[str, tuple[Loa
         ]
         if name != "ldt":
             aim = AIMS[name]["tile" in what]
-            ratio = ours / run.rate
+            ratio = ours / max(run.rate, 1 / run.seconds)
             cells.append(f"{ratio:,.1f}" + ("" if ratio >= aim else " (missed)"))
     return "| " + " | ".join(cells) + " |"
 
@@ -272,7 +273,7 @@ def _measurements(
     for name in AIMS.keys() & runs.keys():
         aim = AIMS[name]["tile" in what]
         label = f"{what} ({workers} workers, {connections} connections)"
-        yield Measurement(label, runs["ldt"].rate, runs[name].rate, "requests/s", aim, name)
+        yield Measurement(label, runs["ldt"].rate, max(runs[name].rate, 1 / SECONDS), "requests/s", aim, name)
 
 
 _ABOUT = f"""

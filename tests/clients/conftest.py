@@ -64,7 +64,7 @@ def counted(url: str) -> dict[str, int]:
 def city(sample_city_url: str) -> Iterator[City]:
     """The sample city, served."""
     with served(sample_city_url) as service, recorded(service) as recorder:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=20), timeout=60) as client:
+        with httpx.Client(timeout=60, transport=httpx.HTTPTransport(retries=20)) as client:
             listed = client.get(f"{service}/twins/sample-city/collections").json()["collections"]
         truth = counted(sample_city_url)
         counts = {one["id"]: truth[one["id"]] for one in listed if one["itemType"] != "coverage"}

@@ -39,7 +39,7 @@ def test_readers_and_ingests_side_by_side(
 
     done = load.Loaded()
     with served(database_url) as base:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
+        with httpx.Client(timeout=60, transport=httpx.HTTPTransport(retries=20)) as client:
             assert client.get(f"{base}/health").status_code == 200
         asyncio.run(load.readers(base, load.services(), done, ingesting))
     load.report(done)

@@ -27,7 +27,7 @@ def test_times_stay_flat(database_url: str, tmp_path: Path, monkeypatch: pytest.
         with connect(database_url) as conn:
             conn.execute("VACUUM ANALYZE ldt.feature")
         with served(database_url) as base:
-            with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
+            with httpx.Client(timeout=60, transport=httpx.HTTPTransport(retries=20)) as client:
                 assert client.get(f"{base}/health").status_code == 200
             measured[size] = growth.times(base, size)
         print(size, {k: round(v, 1) for k, v in measured[size].items()}, flush=True)
