@@ -55,14 +55,36 @@ class Crs:
 #: What data are stored in, and what is sent when nothing else is asked for.
 CRS84 = Crs("http://www.opengis.net/def/crs/OGC/1.3/CRS84", 4326, False, 7, True)
 
-#: EPSG codes of what can be asked for: WGS 84, ETRS89, LAEA Europe, Web Mercator, and the UTM zones of Europe on ETRS89 and WGS 84.
-CODES = (4326, 4258, 3035, 3857, *range(25828, 25839), *range(32628, 32639))
+#: The UTM zones 28 to 38 on ETRS89 and on WGS 84.
+_ZONES = (*range(25828, 25839), *range(32628, 32639))
+#: EPSG codes of what can be asked for: WGS 84, ETRS89, LAEA Europe, Web Mercator, and the UTM zones of Europe.
+CODES = (4326, 4258, 3035, 3857, *_ZONES)
 
 
 @lru_cache(maxsize=1)
 def supported() -> dict[str, Crs]:
     """Return the CRS that can be asked for, by URI, CRS84 first."""
     return {crs.uri: crs for crs in (CRS84, *map(_of_code, CODES))}
+
+
+def near(bbox: tuple[float, float, float, float] | None) -> list[str]:
+    """Return the URIs of the CRS that a collection lists, CRS84 first: all but the zones far from it, where UTM is distorted.
+
+    What is not listed is taken all the same.
+
+    Args:
+        bbox: west, south, east, north of the collection in degrees, west greater than east over the antimeridian; None if it is not known.
+    """
+    return [uri for uri, crs in supported().items() if bbox is None or _is_near(crs.srid, bbox[0], bbox[2])]
+
+
+def _is_near(srid: int, west: float, east: float) -> bool:
+    if srid not in _ZONES:
+        return True
+    begins = srid % 100 * 6 - 186
+    # Half a zone on each side: there, too, the zone is in use.
+    spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+    return any(w <= begins + 9 and e >= begins - 3 for w, e in spans)
 
 
 def _of_code(code: int) -> Crs:

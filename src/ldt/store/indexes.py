@@ -1,13 +1,15 @@
 """Indexes on what features are looked for by: properties that their schema or recipe names, and their size, for tiles of many.
 
-Each is on the very expression that queries use, with what orders equals behind it: so it finds few of many, gives the first in its
-order without sorting, and gives the planner true statistics of the property.
+Each is on the very expression that queries use, with what orders equals behind it: so it finds few of many, and gives the first in its
+order without sorting. Statistics of the expression tell the planner how many it will find; those of the index itself PostgreSQL does
+not look at, since it is partial.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -67,10 +69,10 @@ def refresh(conn: psycopg.Connection[Any], dataset_id: int, rows: int) -> bool:
         dataset_id: the data set.
         rows: how many features it has.
     """
-    wanted = _wanted(conn, dataset_id) if rows >= FEW else {}
+    wanted = _properties(conn, dataset_id) if rows >= FEW else {}
     if rows > MANY:
-        wanted["size"] = f"({spelled(size(_column('geom')))}) DESC, ({spelled(chance(_column('fid')))})"
-    wanted = {_name(dataset_id, definition): definition for definition in wanted.values()}
+        by_size = f"({spelled(size(_column('geom')))}) DESC, ({spelled(chance(_column('fid')))})"
+        wanted[_name(dataset_id, by_size)] = _Index(by_size)
     there = _there(conn, dataset_id)
     for name in there - wanted.keys():
         _drop(conn, name)
@@ -83,41 +85,42 @@ def refresh(conn: psycopg.Connection[Any], dataset_id: int, rows: int) -> bool:
 def make_room(conn: psycopg.Connection[Any], dataset_id: int, stage: sql.Composable) -> None:
     """Drop the indexes that could not take the texts that are about to be written; `stage` is the table that has them."""
     there = _there(conn, dataset_id)
-    for name, definition in _texts(conn, dataset_id).items():
-        index = _name(dataset_id, _definition(name, "string"))
-        if index not in there:
+    for name, index in _properties(conn, dataset_id).items():
+        if name not in there or index.kind != "string":
             continue
         longest = sql.SQL("SELECT max(octet_length({}) + octet_length(fid)) FROM {}").format(
-            sql.SQL(definition), stage
+            sql.SQL(index.expression), stage
         )
         row = conn.execute(longest).fetchone()
         if row and (row[0] or 0) > _LONGEST:
-            _drop(conn, index)
+            _drop(conn, name)
 
 
 def _column(name: str) -> ColumnElement[Any]:
     return column(name, t.feature.c[name].type)
 
 
-def _kinds(conn: psycopg.Connection[Any], dataset_id: int) -> dict[str, Kind]:
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """An index: its columns; of that on a property the expression, and its kind."""
+
+    columns: str
+    expression: str = ""
+    kind: Kind | None = None
+
+
+def _properties(conn: psycopg.Connection[Any], dataset_id: int) -> dict[str, _Index]:
+    """Return the indexes on properties that a data set may have, by name."""
     row = conn.execute(
         "SELECT feature_type, recipe #> '{feature,properties}', recipe #> '{feature,indexed}' FROM ldt.dataset WHERE id = %s",
         (dataset_id,),
     ).fetchone()
-    return named(collection_schema(row[0], [row[1] or {}]), row[2] or ()) if row else {}
-
-
-def _wanted(conn: psycopg.Connection[Any], dataset_id: int) -> dict[str, str]:
-    return {name: _definition(name, kind) for name, kind in _kinds(conn, dataset_id).items()}
-
-
-def _texts(conn: psycopg.Connection[Any], dataset_id: int) -> dict[str, str]:
-    kinds = _kinds(conn, dataset_id)
-    return {n: spelled(typed(k, _column("properties"), n)) for n, k in kinds.items() if k == "string"}
-
-
-def _definition(name: str, kind: Kind) -> str:
-    return f"({spelled(typed(kind, _column('properties'), name))}), fid"
+    found = {}
+    for name, kind in named(collection_schema(row[0], [row[1] or {}]), row[2] or ()).items() if row else ():
+        expression = spelled(typed(kind, _column("properties"), name))
+        index = _Index(f"({expression}), fid", expression, kind)
+        found[_name(dataset_id, index.columns)] = index
+    return found
 
 
 def _name(dataset_id: int, definition: str) -> str:
@@ -134,11 +137,13 @@ def _there(conn: psycopg.Connection[Any], dataset_id: int) -> set[str]:
 
 def _drop(conn: psycopg.Connection[Any], name: str) -> None:
     conn.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier("ldt", name)))
+    conn.execute(sql.SQL("DROP STATISTICS IF EXISTS {}").format(sql.Identifier("ldt", f"{name}_s")))
 
 
-def _create(conn: psycopg.Connection[Any], dataset_id: int, name: str, definition: str) -> None:
+def _create(conn: psycopg.Connection[Any], dataset_id: int, name: str, index: _Index) -> None:
+    table = sql.Identifier("ldt", f"feature_{dataset_id}")
     statement = sql.SQL("CREATE INDEX {} ON {} ({}) WHERE until IS NULL").format(
-        sql.Identifier(name), sql.Identifier("ldt", f"feature_{dataset_id}"), sql.SQL(definition)
+        sql.Identifier(name), table, sql.SQL(index.columns)
     )
     try:
         with conn.transaction():
@@ -146,3 +151,9 @@ def _create(conn: psycopg.Connection[Any], dataset_id: int, name: str, definitio
     except errors.ProgramLimitExceeded:
         # A text that is too long for an index: the property is read without one.
         return
+    if index.expression:
+        conn.execute(
+            sql.SQL("CREATE STATISTICS {} ON ({}) FROM {}").format(
+                sql.Identifier("ldt", f"{name}_s"), sql.SQL(index.expression), table
+            )
+        )

@@ -10,7 +10,7 @@ A tile has a layer for each collection, and each of its features
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -29,11 +29,12 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
-    or_,
+    null,
     select,
     union_all,
 )
 
+from ldt.store import indexes
 from ldt.store.connect import compiled, numbered, translated
 from ldt.store.items import Items, Part, Property
 from ldt.store.pages import Selection, matches
@@ -46,8 +47,8 @@ MOST = 20_000
 SIMPLE = frozenset({"string", "number", "integer", "boolean", "date", "timestamp"})
 #: Whole numbers that JavaScript holds exactly.
 _SAFE = 2**53 - 1
-#: Name of a column that no property can have: names of properties are words.
-_SIZE = "(size)"
+#: Names of columns that no property can have: names of properties are words.
+_SIZE, _CHANCE = "(size)", "(chance)"
 
 Box = tuple[float, float, float, float]
 
@@ -116,6 +117,12 @@ def encode(conn: psycopg.Connection[Any], layer: Layer, place: Place) -> Encoded
     if count <= MOST:
         return Encoded(content, False)
     return Encoded(_run(conn, layer, place, crowded=True)[0], True)
+
+
+def _may_be_crowded(layer: Layer, place: Place) -> bool:
+    """Whether it is looked first how many features there are, so that they are not encoded in vain: where a tile is large, of many."""
+    rows = [part.rows for part in layer.items.parts]
+    return place.degrees is None and (None in rows or sum(filter(None, rows)) > MOST)
 
 
 def prompt(layer: Layer, place: Place, state: ColumnElement[Any]) -> Statement:
@@ -189,30 +196,36 @@ def _envelope(prefix: str, srid: int) -> ColumnElement[Any]:
 
 
 def _statement(layer: Layer, place: Place, *, crowded: bool) -> Select[Any]:
-    parts = [
-        _part(layer, part, part.geometry, place, crowded=crowded)
-        for part in layer.items.parts
-        if part.geometry is not None
-    ]
-    found = parts[0] if len(parts) == 1 else union_all(*parts)
+    shown = [(part, part.geometry) for part in layer.items.parts if part.geometry is not None]
+    number: ColumnElement[int] = func.count()
     if crowded:
-        ranked = found.subquery("r")
-        kept = [c for c in ranked.c if c.name != _SIZE]
-        found = select(*kept).order_by(ranked.c[_SIZE].desc(), ranked.c.feature_id).limit(MOST)
+        parts = [p for part, geometry in shown for p in _largest(layer, part, geometry, place)]
+        ranked = _together(parts).subquery("r")
+        kept = [c for c in ranked.c if c.name not in {_SIZE, _CHANCE}]
+        found = select(*kept).order_by(ranked.c[_SIZE].desc(), ranked.c[_CHANCE]).limit(MOST)
     else:
+        parts = [_part(layer, part, geometry, place) for part, geometry in shown]
+        if _may_be_crowded(layer, place):
+            there = _together([p.with_only_columns(null().label("one")) for p in parts]).limit(MOST + 1)
+            counted = select(func.count().label("n")).select_from(there.subquery("t")).cte("counted")
+            seen = select(counted.c.n).scalar_subquery()
+            parts = [p.where(seen <= MOST) for p in parts]
+            number = func.greatest(number, seen)
         # The bound also keeps PostgreSQL from computing each geometry twice.
-        found = found.limit(MOST + 1)
+        found = _together(parts).limit(MOST + 1)
     rows = found.subquery("q")
     name = cast(literal(layer.items.collection), Text)
     tile = func.ST_AsMVT(
         literal_column("q.*"), name, EXTENT, literal_column("'geom'"), literal_column("'feature_id'")
     )
-    return select(tile, func.count()).select_from(rows)
+    return select(tile, number).select_from(rows)
 
 
-def _part(
-    layer: Layer, part: Part, geometry: ColumnElement[Any], place: Place, *, crowded: bool
-) -> Select[Any]:
+def _together(parts: Sequence[Select[Any]]) -> Any:
+    return parts[0] if len(parts) == 1 else union_all(*parts)
+
+
+def _part(layer: Layer, part: Part, geometry: ColumnElement[Any], place: Place) -> Select[Any]:
     number = func.hashtextextended(part.identifier, 0).op("&")(literal_column(f"{_SAFE}::bigint"))
     columns = [
         _drawn(geometry, place).label("geom"),
@@ -221,17 +234,15 @@ def _part(
         *_attributes(layer, part),
     ]
     where = and_(part.where, matches(part, layer.selection), geometry.op("&&")(reach()))
-    found = select(*columns).select_from(part.table).where(where)
-    if not crowded:
-        return found
-    wide, high = (
-        func.ST_XMax(geometry) - func.ST_XMin(geometry),
-        func.ST_YMax(geometry) - func.ST_YMin(geometry),
-    )
-    least = bindparam("least", None, Double)
-    drawn = or_(wide > least, high > least, func.ST_Dimension(geometry) == 0)
-    size = (wide * high).label(_SIZE)
-    return found.add_columns(size).where(drawn).order_by(size.desc(), number).limit(MOST)
+    return select(*columns).select_from(part.table).where(where)
+
+
+def _largest(layer: Layer, part: Part, geometry: ColumnElement[Any], place: Place) -> list[Select[Any]]:
+    """Return the largest features of a part, and those of its points that chance takes, each as an index on size has them."""
+    size, chance = indexes.size(geometry), indexes.chance(part.key)
+    found = _part(layer, part, geometry, place).add_columns(size.label(_SIZE), chance.label(_CHANCE))
+    kinds = (size > bindparam("least", None, Double), size == literal_column("0"))
+    return [found.where(kind).order_by(size.desc(), chance).limit(MOST) for kind in kinds]
 
 
 def _drawn(geometry: ColumnElement[Any], place: Place) -> ColumnElement[Any]:

@@ -11,7 +11,7 @@ import shapely
 from shapely.geometry import shape
 from starlette.testclient import TestClient
 
-from ldt.store.crs import CODES, crs_of, supported
+from ldt.store.crs import CODES, crs_of, near, supported
 
 C = "/twins/town/collections/administrative-units"
 ITEMS = f"{C}/items"
@@ -84,9 +84,10 @@ def test_the_whole_world_in_web_mercator_is_everything(client: TestClient) -> No
 def test_a_collection_lists_what_it_takes(client: TestClient) -> None:
     about = client.get(C).json()
     assert about["crs"][0] == about["storageCrs"] == "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-    assert about["crs"] == list(supported())
-    assert {f"{EPSG}{c}" for c in CODES} < set(about["crs"])
-    for uri in about["crs"]:
+    # Cologne lies at 7 degrees east, in zone 32, and within three degrees of zone 31.
+    zones = {25831, 25832, 32631, 32632}
+    assert set(about["crs"][1:]) == {f"{EPSG}{c}" for c in {4326, 4258, 3035, 3857} | zones}
+    for uri in supported():
         assert client.get(ITEMS, params={"crs": uri, "limit": 1}).status_code == 200
 
 
@@ -123,3 +124,20 @@ def test_axis_orders_are_those_of_the_authorities() -> None:
     # EPSG's definitions: 4326, 4258 (latitude first) and 3035 (northing first); Web Mercator and UTM begin with easting.
     assert {c for c in CODES if crs_of(f"EPSG:{c}").flipped} == {4326, 4258, 3035}
     assert not crs_of("CRS84").flipped
+
+
+@pytest.mark.parametrize(
+    ("west", "east", "zones"),
+    [
+        (9.1, 9.2, {32, 33}),
+        (2.5, 9.5, {30, 31, 32, 33}),
+        (-9.5, -9.1, {28, 29}),
+        (179.0, -179.0, set()),
+        (-180.0, 180.0, set(range(28, 39))),
+    ],
+)
+def test_zones_that_are_listed_lie_near(west: float, east: float, zones: set[int]) -> None:
+    listed = {u.removeprefix(EPSG) for u in near((west, 40.0, east, 50.0))}
+    assert listed - {"4326", "4258", "3035", "3857", near(None)[0]} == {
+        f"{base + z}" for z in zones for base in (25800, 32600)
+    }

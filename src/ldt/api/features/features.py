@@ -28,7 +28,6 @@ from ldt.api.features.request import (
     Properties,
     SortBy,
     asked_crs,
-    crs_list,
     first_token,
     position,
     selection,
@@ -55,7 +54,7 @@ from ldt.api.respond import Page, answer, etag, headers, unchanged
 from ldt.api.standard import Collection, Standard
 from ldt.errors import NotFound
 from ldt.store import counts, pages
-from ldt.store.crs import CRS84, Crs
+from ldt.store.crs import CRS84, Crs, near
 from ldt.store.items import Items
 from ldt.store.jsonfg import jsonfg as jsonfg_text
 
@@ -86,7 +85,7 @@ def _describe(request: Request, seen: Reading, collection: Collection) -> Mappin
         return links.url(request, *above, *more, **query)
 
     return {
-        "crs": crs_list(),
+        "crs": near(collection.bbox),
         "storageCrs": CRS84.uri,
         "links": [
             links.link(to("items", f="json"), "items", GEOJSON, "Items as GeoJSON"),

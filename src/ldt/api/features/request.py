@@ -21,7 +21,7 @@ from ldt.api.negotiate import GEOJSON, HTML, JSON, JSONFG, SCHEMA
 from ldt.api.paging import Token, bad_token, read_token
 from ldt.api.parameters import known, parse_datetime, refuse_unknown
 from ldt.errors import UsageError
-from ldt.store.crs import CRS84, Crs, crs_of, supported
+from ldt.store.crs import CRS84, Crs, crs_of
 from ldt.store.items import Items, Property
 from ldt.store.pages import Position, Selection, Sort
 from ldt.timerange import parse_instant
@@ -127,11 +127,6 @@ def selection(
 def asked_crs(text: str | None) -> Crs:
     """Return the CRS that a parameter `crs` names, CRS84 without it; raises UsageError for one that is not supported."""
     return CRS84 if text is None else crs_of(text, "crs")
-
-
-def crs_list() -> list[str]:
-    """Return the URIs of the CRS that can be asked for, the default first."""
-    return list(supported())
 
 
 def sortables(items: Items) -> dict[str, Property]:
