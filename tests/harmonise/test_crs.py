@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +291,5 @@ def test_a_doubt_is_told_where_both_orders_lie_in_the_area_of_use(
     assert ("doubt" in found.entry()) is doubted
     assert found.found is AxisOrder.XY
     assert judge(points, crs, selection=shapely.Point(lonlat).buffer(0.5)).doubt is None
+    assert crs is not None
+    assert judge(points, replace(crs, by_format=True)).doubt is None

@@ -199,7 +199,7 @@ def judge(
     chosen = as_xy if found is AxisOrder.XY else as_yx
     operation = operation_for(crs, chosen)
     repaired = declared.order not in {found, AxisOrder.UNKNOWN}
-    told = crs.is_geographic or certain or len(places) > 1
+    told = crs.is_geographic or certain or declared.by_format or len(places) > 1
     return CrsJudgement(
         declared=declared,
         found=found,

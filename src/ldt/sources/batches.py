@@ -101,13 +101,14 @@ def with_rows(columns: dict[str, pa.Array], first: int, count: int) -> pa.Record
 
 
 @lru_cache(maxsize=256)
-def declare(definition: str, text: str, order: AxisOrder) -> DeclaredCrs | None:
+def declare(definition: str, text: str, order: AxisOrder, *, by_format: bool = False) -> DeclaredCrs | None:
     """Return the declaration of a CRS, reduced to its horizontal part.
 
     Args:
         definition: anything that PROJ understands: a code, WKT, PROJJSON.
         text: the declaration as it stands in the source.
         order: the order of the coordinates as delivered.
+        by_format: whether the file's format fixes it.
 
     Returns:
         None if PROJ does not know it, or if it only says that nothing is known ("Undefined geographic SRS").
@@ -118,4 +119,4 @@ def declare(definition: str, text: str, order: AxisOrder) -> DeclaredCrs | None:
         return None
     if crs.is_engineering or crs.name.lower().startswith(("undefined", "unknown")):
         return None
-    return DeclaredCrs(text=text, projjson=crs.to_json(), order=order)
+    return DeclaredCrs(text=text, projjson=crs.to_json(), order=order, by_format=by_format)

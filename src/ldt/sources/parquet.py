@@ -156,4 +156,4 @@ def _geo(path: Path, file: pq.ParquetFile) -> tuple[str | None, DeclaredCrs | No
         if identifier
         else str(column["crs"].get("name", "unnamed"))
     )
-    return name, declare(orjson.dumps(column["crs"]).decode(), text, AxisOrder.XY)
+    return name, declare(orjson.dumps(column["crs"]).decode(), text, AxisOrder.XY, by_format=True)

@@ -58,11 +58,13 @@ class DeclaredCrs:
         text: the declaration as it stands in the source (`urn:ogc:def:crs:EPSG::4258`, the name in a .prj).
         projjson: the CRS as PROJJSON text.
         order: the order of coordinates that the declaration means for the WKB as delivered.
+        by_format: whether the file's format fixes that order, whatever the CRS (GeoPackage, Shapefile, GeoJSON: east first).
     """
 
     text: str
     projjson: str
     order: AxisOrder
+    by_format: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ def declared_crs(text: str | None) -> DeclaredCrs | None:
     if not text:
         return None
     name = text if len(text) < 40 else CRS.from_user_input(text).name
-    return declare(text, name, AxisOrder.XY)
+    return declare(text, name, AxisOrder.XY, by_format=True)
 
 
 def check_whole(path: Path) -> None:
