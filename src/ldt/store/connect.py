@@ -86,7 +86,7 @@ def translated() -> Iterator[None]:
     except pg.QueryCanceled as e:
         raise Timeout(
             "the database took longer than a statement may",
-            remedy="ask for less: a smaller bbox, period or limit",
+            remedy="ask for less: a smaller bbox, period or limit; filter and sort by properties that are indexed (a recipe's `indexed`)",
         ) from e
     except (pg.SerializationFailure, pg.DeadlockDetected, pg.LockNotAvailable) as e:
         raise Conflict(f"another process is writing: {_first_line(e)}", remedy="run again") from e
