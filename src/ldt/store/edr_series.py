@@ -185,7 +185,7 @@ def items(snapshot: Snapshot, dataset: DatasetVersion, collection: str) -> Items
     s = _stations(snapshot, dataset).c
     attributes = func.jsonb_build_object(
         "code", s.code, "name", s.name, "parameters", s.parameters,
-        "time_first", s.time_first, "time_last", s.time_last,
+        "time_first", s.time_first, "time_last", s.time_last, type_=JSONB,
     )  # fmt: skip
     part = Part(
         order=dataset.dataset_id,

@@ -252,3 +252,8 @@ def test_too_much_is_refused(client: TestClient, monkeypatch: pytest.MonkeyPatch
 
 def test_only_valid_values_are_counted_as_such() -> None:
     assert edr_series.VALID == 1  # of the vocabulary `observation-validity`, codes below 1 are not usable
+
+
+def test_properties_of_stations_can_be_chosen(client: TestClient) -> None:
+    found = client.get(f"{AIR}/items", params={"properties": "code"}).json()
+    assert {tuple(one["properties"]) for one in found["features"]} == {("code",)}
