@@ -276,9 +276,7 @@ def test_a_browser_is_told_on_a_page(client: TestClient) -> None:
     assert client.get("/%FF", headers={"Accept": BROWSER}).text.startswith("<!doctype html>")
 
 
-@pytest.mark.parametrize(
-    "accept", ["*/*", "application/geo+json", "application/json, text/html;q=0.5", ""]
-)
+@pytest.mark.parametrize("accept", ["*/*", "application/geo+json", "application/json, text/html;q=0.5", ""])
 def test_programs_are_told_in_json(client: TestClient, accept: str) -> None:
     assert_problem(client.get(f"{ITEMS}?nosuch=1", headers={"Accept": accept}), 400)
     assert_problem(client.get(f"{ITEMS}?nosuch=1&f=json", headers={"Accept": BROWSER}), 400)

@@ -20,8 +20,8 @@ from ldt.harmonise import harmoniser
 from ldt.harmonise.chunk import Chunk, Context
 from ldt.harmonise.recipe import load_recipe
 from ldt.model.coverage import NewCoverage
-from ldt.pipeline.inspect import inspect
 from ldt.netcdf import Variable, write_netcdf
+from ldt.pipeline.inspect import inspect
 from ldt.sources import open_resources, read_raster
 
 LAT = {"standard_name": "latitude", "units": "degrees_north"}

@@ -1,4 +1,3 @@
-
 """Code pages of Europe: every text comes out as it was written, or a doubt is told; never wrong letters without a word."""
 
 from __future__ import annotations

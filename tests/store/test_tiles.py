@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import mapbox_vector_tile  # type: ignore[import-untyped]
+import mapbox_vector_tile
 import psycopg
 import pyproj
 import pytest

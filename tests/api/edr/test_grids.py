@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 from tests.api.coverages.conftest import DAYS, MADE, Made
 
 from ldt.api.edr import forms, gridded, request
+from ldt.store import edr_cells
 
 BASE = "/twins/town/collections"
 SEALED, COVER, WARM = (f"{BASE}/coverage.{n}" for n in ("sealing", "cover", "warm"))
@@ -28,7 +29,7 @@ MADE_OF = {SEALED: MADE["sealing.2018"], COVER: MADE["cover.2018"], WARM: MADE["
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 
 
-def ask(client: TestClient, path: str, status: int = 200, **parameters: str) -> Any:
+def ask(client: TestClient, path: str, status: int = 200, /, **parameters: str) -> Any:
     answer = client.get(path, params={k.replace("_", "-"): v for k, v in parameters.items()})
     assert answer.status_code == status, (path, parameters, answer.text[:500])
     return answer
@@ -298,7 +299,7 @@ def test_resolution_is_obeyed_and_too_much_is_thinned_or_refused(
 
 def test_what_is_too_much_is_not_read(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gridded, "MAX_VALUES", 17)
-    monkeypatch.delattr(gridded.edr_cells, "picked")
+    monkeypatch.delattr(edr_cells, "picked")
     two = "MULTIPOINT(6.913 50.957,6.923 50.957)"  # of nine steps each
     ask(client, f"{WARM}/position", 413, coords=two)
     ask(client, f"{WARM}/cube", 413, bbox="6.85,50.9,6.95,51.0", resolution_x="0", resolution_y="0")
@@ -318,9 +319,8 @@ def test_a_line_has_the_cells_that_it_crosses(client: TestClient) -> None:
     np.testing.assert_array_equal(values(found)[0], cells(made)[0, rows, columns])
     got = set(zip(rows.tolist(), columns.tolist(), strict=True))
     all_rows, all_columns = np.indices((made.grid.height, made.grid.width)).reshape(2, -1)
-    squares = shapely.box(
-        *(place @ (all_columns, all_rows + 1)), *(place @ (all_columns + 1, all_rows))
-    )  # fmt: skip
+    west, north = place.c + place.a * all_columns, place.f + place.e * all_rows
+    squares = shapely.box(west, north + place.e, west + place.a, north)
     length = shapely.length(shapely.intersection(squares, line))
     touched = np.flatnonzero(shapely.intersects(squares, line))
     crossed = {(int(all_rows[i]), int(all_columns[i])): length[i] for i in touched}

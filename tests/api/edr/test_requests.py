@@ -76,7 +76,7 @@ def test_what_is_missing_given_twice_or_broken_is_said(client: TestClient, query
     for name in asked:
         ask_without = {k: v for k, v in asked.items() if k != name}
         assert client.get(f"{WARM}/{query}", params=ask_without).status_code == 400
-        twice = [*asked.items(), (name, asked[name])]
+        twice: list[tuple[str, str | int | float | bool | None]] = [*asked.items(), (name, asked[name])]
         assert client.get(f"{WARM}/{query}", params=twice).status_code == 400
         assert client.get(f"{WARM}/{query}?{name}=%00").status_code == 400
         assert client.get(f"{WARM}/{query}?{name}=%FF").status_code == 400

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import mapbox_vector_tile  # type: ignore[import-untyped]
+import mapbox_vector_tile
 import pytest
 import shapely
 from starlette.testclient import TestClient

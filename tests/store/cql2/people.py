@@ -16,8 +16,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ldt.store.connect import connect, execute
 from ldt.store.cql2 import expression
 from ldt.store.crs import CRS84, Crs
-from ldt.store.features import typed
 from ldt.store.items import Kind, Property
+from ldt.store.properties import typed
 
 KINDS: dict[str, Kind] = {
     "n": "number",

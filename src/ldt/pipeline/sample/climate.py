@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 
+from ldt.netcdf import Attribute, Variable, write_netcdf
 from ldt.pipeline.sample.city import City, Floats, SmoothField
 from ldt.pipeline.sample.grids import Grid
 from ldt.pipeline.sample.landcover import LAEA
-from ldt.netcdf import Attribute, Variable, write_netcdf
 
 ZERO_CELSIUS = 273.15
 HOT, TROPICAL = 30.0, 20.0
