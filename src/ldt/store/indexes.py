@@ -71,8 +71,9 @@ def refresh(conn: psycopg.Connection[Any], dataset_id: int, rows: int) -> bool:
     """
     wanted = _properties(conn, dataset_id) if rows >= FEW else {}
     if rows > MANY:
-        by_size = f"({spelled(size(_column('geom')))}) DESC, ({spelled(chance(_column('fid')))})"
-        wanted[_name(dataset_id, by_size)] = _Index(by_size)
+        by_size = spelled(size(_column("geom")))
+        index = _Index(f"({by_size}) DESC, ({spelled(chance(_column('fid')))})", by_size)
+        wanted[_name(dataset_id, index.columns)] = index
     there = _there(conn, dataset_id)
     for name in there - wanted.keys():
         _drop(conn, name)
@@ -102,10 +103,10 @@ def _column(name: str) -> ColumnElement[Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """An index: its columns; of that on a property the expression, and its kind."""
+    """An index: its columns, the expression that comes first, and of that on a property the kind."""
 
     columns: str
-    expression: str = ""
+    expression: str
     kind: Kind | None = None
 
 
@@ -151,9 +152,8 @@ def _create(conn: psycopg.Connection[Any], dataset_id: int, name: str, index: _I
     except errors.ProgramLimitExceeded:
         # A text that is too long for an index: the property is read without one.
         return
-    if index.expression:
-        conn.execute(
-            sql.SQL("CREATE STATISTICS {} ON ({}) FROM {}").format(
-                sql.Identifier("ldt", f"{name}_s"), sql.SQL(index.expression), table
-            )
+    conn.execute(
+        sql.SQL("CREATE STATISTICS {} ON ({}) FROM {}").format(
+            sql.Identifier("ldt", f"{name}_s"), sql.SQL(index.expression), table
         )
+    )
