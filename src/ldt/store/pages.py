@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -71,7 +71,7 @@ class Selection:
             with x = longitude.
         start, end: bounds of the time with which an item's time [start, end) must overlap; None is open. An item without a time
             matches any.
-        where: a further predicate over the properties.
+        where: a further condition on the properties; `shape` and `given` are its shape and values (see :mod:`ldt.store.shapes`), where known.
         sort: keys of the order; ties, and everything without keys, are in order of (part, key), descending where the last key is: so
             one index serves both directions.
         properties: names of the properties that are sent; all if None.
@@ -85,6 +85,8 @@ class Selection:
     sort: tuple[Sort, ...] = ()
     properties: tuple[str, ...] | None = None
     crs: Crs = field(default=CRS84)
+    given: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    shape: Hashable | None = None
 
     def values(self) -> dict[str, Any]:
         """Return what is bound into its statement and may differ between statements of the same shape, by name."""
@@ -94,7 +96,7 @@ class Selection:
                 found[f"area_{i}"] = area
             else:
                 found |= zip((f"{side}_{i}" for side in _SIDES), area, strict=True)
-        return found
+        return found | dict(self.given)
 
     @property
     def everything(self) -> bool:

@@ -240,10 +240,14 @@ class _Page:
         given = request.query_params
         rectangles = tuple(isinstance(a, bytes) for a in asked.areas)
         # Everything of the question that its statement is made of, beside the values that are given anew.
-        further = tuple(
-            sorted((k, v) for k, v in given.items() if k not in _OWN and k not in {"bbox", "datetime"})
+        self.question = tuple(sorted((k, v) for k, v in given.items() if k not in _OWN))
+        told = (
+            {"sortby", "properties", "crs"}
+            if asked.shape is not None
+            else given.keys() - {"bbox", "datetime"}
         )
-        self.shape = (rectangles, asked.start is None, asked.end is None, further)
+        further = tuple((k, v) for k, v in self.question if k in told)
+        self.shape = (rectangles, asked.start is None, asked.end is None, asked.shape, further)
 
     async def _run(self, statement: Statement, given: dict[str, Any]) -> pq.abc.PGresult:
         return await self.statements.run(statement, {**self.values, **given}, gone(self.request))
@@ -296,8 +300,9 @@ class _Page:
         known = counts.known_count(items, asked)
         if known is not None:
             return {"numberMatched": known}
-        question = (self.shape, tuple(asked.areas), asked.start, asked.end)
-        found = self.seen.counts.get(question) or self.seen.counts.put(question, await self._count())
+        found = self.seen.counts.get(self.question) or self.seen.counts.put(
+            self.question, await self._count()
+        )
         return {"numberMatched": found[0]} if found[1] else {"numberMatchedEstimate": max(found[0], returned)}
 
     async def _count(self) -> tuple[int, bool]:

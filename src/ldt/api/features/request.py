@@ -24,6 +24,7 @@ from ldt.errors import UsageError
 from ldt.store.crs import CRS84, Crs, crs_of
 from ldt.store.items import Items, Property
 from ldt.store.pages import Position, Selection, Sort
+from ldt.store.shapes import condition as condition_of
 from ldt.timerange import parse_instant
 
 FORMS = (JSON, HTML)
@@ -113,14 +114,17 @@ def selection(
     equal = [equals(p, request.query_params[n]) for n, p in named.items() if n in request.query_params]
     if (asked := read_filter(condition, condition_lang, condition_crs, items.properties)) is not None:
         equal.append(asked)
+    where = condition_of(and_(*equal)) if equal else None
     return Selection(
         areas=areas(bbox, bbox_crs),
         start=interval.start if interval else None,
         end=interval.end if interval else None,
-        where=and_(*equal) if equal else None,
+        where=where.expression if where else None,
         sort=_sort(items, sortby),
         properties=_chosen(items, properties),
         crs=asked_crs(crs),
+        given=where.values if where else {},
+        shape=where.shape if where else None,
     )
 
 
