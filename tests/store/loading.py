@@ -93,8 +93,9 @@ def load_features(
     feature_type: str = "generic-features",
     access: Access = Access.OPEN,
     geometry: shapely.Geometry | None = None,
+    indexed: Sequence[str] = (),
 ) -> Loaded:
-    """Make objects the new version of a data set of features."""
+    """Make objects the new version of a data set of features; `indexed` are properties that its recipe names as such."""
     twin_id = twins.twin_id(conn, twin)
     with conn.transaction():
         dataset_id = twins.put_dataset(
@@ -104,7 +105,7 @@ def load_features(
             name=name,
             shape="feature",
             feature_type=feature_type,
-            recipe={},
+            recipe={"feature": {"indexed": list(indexed)}} if indexed else {},
         )
         with exclusive(conn, dataset_id):
             load = begin(conn, twin_id, dataset_id)

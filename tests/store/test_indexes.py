@@ -39,8 +39,8 @@ def conn(shared_database_url: str) -> Iterator[psycopg.Connection[Any]]:
     with pytest.MonkeyPatch.context() as patch, connect(shared_database_url) as found:
         patch.setattr(indexes, "FEW", 1000)
         make_twin(found)
-        load_features(found, objects(), name="some", feature_type="buildings")
-        load_features(found, objects(1500), name="other", feature_type="buildings")
+        load_features(found, objects(), name="some", feature_type="buildings", indexed=["height_m"])
+        load_features(found, objects(1500), name="other", feature_type="buildings", indexed=["height_m"])
         yield found
 
 
@@ -129,7 +129,7 @@ def test_too_much_is_not_sorted_without_an_index(
 
 
 def test_what_is_past_is_not_said_to_have_an_index(conn: psycopg.Connection[Any]) -> None:
-    load_features(conn, objects(1501), name="some", feature_type="buildings")
+    load_features(conn, objects(1501), name="some", feature_type="buildings", indexed=["height_m"])
     now = features.items(snapshot(conn), "buildings")
     assert now is not None
     assert now.properties["use"].indexed
@@ -147,16 +147,28 @@ def names(conn: psycopg.Connection[Any], dataset: str) -> int:
 def test_a_text_that_is_too_long_for_an_index_is_loaded_all_the_same(conn: psycopg.Connection[Any]) -> None:
     draw = random.Random(1)  # noqa: S311
     long = "".join(chr(draw.randrange(0x4E00, 0x9FFF)) for _ in range(3000))  # PostgreSQL cannot pack that
-    load_features(conn, objects(1200), name="grown", feature_type="buildings")
+    load_features(conn, objects(1200), name="grown", feature_type="buildings", indexed=["height_m"])
     assert names(conn, "grown") == 2
-    load_features(conn, objects(1200) | {"c": {"use": long}}, name="grown", feature_type="buildings")
+    load_features(
+        conn,
+        objects(1200) | {"c": {"use": long}},
+        name="grown",
+        feature_type="buildings",
+        indexed=["height_m"],
+    )
     assert names(conn, "grown") == 1
-    load_features(conn, objects(1200) | {"c": {"use": long}}, name="long", feature_type="buildings")
+    load_features(
+        conn,
+        objects(1200) | {"c": {"use": long}},
+        name="long",
+        feature_type="buildings",
+        indexed=["height_m"],
+    )
     assert names(conn, "long") == 1
     # While the long text is a row that has just gone, PostgreSQL still puts it in; the next load has the index again.
     for count in (1200, 1201):
-        load_features(conn, objects(count), name="grown", feature_type="buildings")
+        load_features(conn, objects(count), name="grown", feature_type="buildings", indexed=["height_m"])
     assert names(conn, "grown") == 2
     # Of few there are none, and those that were there go.
-    load_features(conn, objects(20), name="grown", feature_type="buildings")
+    load_features(conn, objects(20), name="grown", feature_type="buildings", indexed=["height_m"])
     assert names(conn, "grown") == 0
