@@ -60,6 +60,11 @@ def ingest(
     """Bring one data set of a twin up to date; prints the five outcomes, which add up to what was read."""
     from datetime import UTC
 
+    from ldt.settings import settings
+    from ldt.workers import expect
+
+    expect(map(Path, sources or []), settings().workers)
+
     from ldt.harmonise.recipe import load_recipe
     from ldt.pipeline.ingest import ingest as run
     from ldt.store.cluster import database_url

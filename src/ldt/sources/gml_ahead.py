@@ -7,7 +7,6 @@ finds out what is wrong with it, if anything is.
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
-from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +24,10 @@ from ldt.sources.batches import counted_on, rarely_collected
 from ldt.sources.gml_pieces import Pieces
 from ldt.sources.gml_records import NotPlainError, Reading, Wanted
 from ldt.sources.source import Batch, DeclaredCrs
+from ldt.workers import LARGE, context
 
-#: Bytes of a file for which it is worth to start other processes, and of one part.
-LARGE, PART = 64 * 1024**2, 12 * 1024**2
+#: Bytes of one part.
+PART = 12 * 1024**2
 
 #: Parts that this process reads by itself, while the others start.
 OWN = 2
@@ -73,14 +72,12 @@ def ahead(
 
 def _parts(path: Path, wanted: Wanted, pieces: Pieces, workers: int, size: int) -> Iterator[Part | None]:
     """Yield what workers make of the parts of a file, in its order; None for one that they cannot read."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ldt.sources.gml_records"])
-    spans = pieces.spans(size)
     # The server imports what workers need; who asks it for one before has to wait.
-    ensure_running()
+    made_by = context()
+    spans = pieces.spans(size)
     for span in islice(spans, OWN):
         yield _read(path, wanted, span)
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=made_by) as pool:
         waiting: deque[Future[Packed | None]] = deque()
 
         def submit(count: int) -> None:
