@@ -79,7 +79,6 @@ NOT_FOUND = [
     "/twins/town/datastreams/99999999999999999999",
     "/twins/town/datastreams/٣",
     "/twins/town/datastreams/9999/observations",
-    "//",
     "/twins//collections",
     f"{ITEMS}/..%2F..%2Fapi",
 ]

@@ -255,7 +255,7 @@ def test_a_citation_names_the_state_and_whose_data_it_is(city: Twin) -> None:
 def test_a_twin_stays_in_its_state(city: Twin, address: str, sql: psycopg.Connection[Any]) -> None:
     first = Twin(f"{address}/twins/sample-city", at=1)
     assert first.snapshot == "sample-city@1"
-    assert list(first.collections().index) == ["administrative-units"]
+    assert list(first.collections().index) == ["administrative-units", "datasets"]
     assert first.indicators().empty
     assert first.datastreams().empty
     with pytest.raises(NotFound):

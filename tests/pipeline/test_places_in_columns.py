@@ -109,11 +109,13 @@ def test_a_doubt_about_the_order_is_told_by_the_ingest(
 ) -> None:
     """Warsaw in EPSG:2180 lies in Poland with its numbers exchanged too; with the country stated there is no doubt."""
     x, y = Transformer.from_crs("EPSG:4326", "EPSG:2180", always_xy=True).transform(*WARSZAWA)
-    path = tmp_path / "doubtful.gpkg"
-    frame = geopandas.GeoDataFrame({"name": ["a"]}, geometry=[Point(x, y)], crs="EPSG:2180")
-    frame.to_file(path, engine="pyogrio")
+    path = tmp_path / "doubtful.csv"
+    path.write_text(f"name,easting,northing\na,{x},{y}\n")
     make_twin(shared_database_url, "doubts")
-    recipe = load_recipe("generic/features")
+    generic = load_recipe("generic/features")
+    options = {"x": "easting", "y": "northing", "crs": "EPSG:2180"}
+    source = generic.source.model_copy(update={"reader": "table", "options": options})
+    recipe = generic.model_copy(update={"source": source})
     first, again = (ingest(shared_database_url, "doubts", recipe, [path]) for _ in range(2))
     assert (first.unchanged, again.unchanged) == (False, True)
     for done in (first, again):

@@ -79,7 +79,9 @@ def _links(document: Any) -> Iterator[str]:
     for value in document.values() if isinstance(document, dict) else document:
         if isinstance(value, dict | list):
             yield from _links(value)
-    if isinstance(document, dict) and isinstance(document.get("href"), str) and "f=" not in document["href"]:
+    # A query of EDR (its link has `variables`) wants parameters.
+    plain = isinstance(document, dict) and "variables" not in document
+    if plain and isinstance(document.get("href"), str) and "f=" not in document["href"]:
         yield document["href"]
 
 

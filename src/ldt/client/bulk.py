@@ -78,6 +78,8 @@ def _fields(schema: Document) -> list[tuple[str, Any]]:
     """Return (name, Arrow type) of the properties of a schema; what has no simple type is text, and holds JSON."""
     found = []
     for name, one in schema.get("properties", {}).items():
+        if str(one.get("format", "")).startswith("geometry"):
+            continue  # it stands beside the properties
         kinds = one.get("type")
         kinds = [k for k in (kinds if isinstance(kinds, list) else [kinds]) if k != "null"]
         found.append((name, _TYPES.get(kinds[0], pa.string()) if len(kinds) == 1 else pa.string()))
