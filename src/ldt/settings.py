@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     bulk_timeout: int = Field(
         600, description="Seconds that one statement of an answer in those forms may take.", gt=0
     )
+    tile_cache_bytes: int = Field(
+        64 * 1024**2, description="Bytes of packed tiles that a process keeps; 0 keeps none.", ge=0
+    )
     max_source_bytes: int = Field(
         20 * 1024**3, description="The largest size, unpacked, of one source.", gt=0
     )

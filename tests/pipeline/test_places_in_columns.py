@@ -12,12 +12,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import geopandas
 import pandas as pd
 import pyogrio
 import pytest
 from pyproj import Transformer
-from shapely import Point
 from starlette.testclient import TestClient
 
 from ldt.api.app import create_app

@@ -9,8 +9,8 @@ from collections.abc import Hashable
 from starlette.requests import Request
 from starlette.responses import Response
 
-#: Bytes of tiles that a process of the service keeps at most.
-MOST_BYTES = 64 * 1024 * 1024
+from ldt.settings import settings
+
 #: What is smaller is sent as it is.
 _SMALL = 2000
 #: Most of the gain for a third of the time of level 9.
@@ -18,10 +18,10 @@ _LEVEL = 4
 
 
 class Kept:
-    """Packed tiles by key, bounded in bytes; the one that was used longest ago goes first."""
+    """Packed tiles by key, bounded in bytes (`LDT_TILE_CACHE_BYTES` without `most`); the one that was used longest ago goes first."""
 
-    def __init__(self, most: int = MOST_BYTES) -> None:
-        self._most, self._size = most, 0
+    def __init__(self, most: int | None = None) -> None:
+        self._most, self._size = settings().tile_cache_bytes if most is None else most, 0
         self._entries: OrderedDict[Hashable, bytes] = OrderedDict()
 
     def get(self, key: Hashable) -> bytes | None:
