@@ -31,6 +31,8 @@ def test_the_same_key_counts_once() -> None:
 
 
 def test_what_is_larger_than_all_is_not_kept() -> None:
+    assert not Kept(most=0).keeps
     kept = Kept(most=10)
+    assert kept.keeps
     assert gzip.decompress(kept.put("a", noise(1))) == noise(1)
     assert kept.get("a") is None

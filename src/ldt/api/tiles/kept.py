@@ -24,6 +24,11 @@ class Kept:
         self._most, self._size = settings().tile_cache_bytes if most is None else most, 0
         self._entries: OrderedDict[Hashable, bytes] = OrderedDict()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept at all: else nothing need be packed for it."""
+        return self._most > 0
+
     def get(self, key: Hashable) -> bytes | None:
         """Return a packed tile, or None."""
         found = self._entries.get(key)
@@ -41,9 +46,12 @@ class Kept:
         return packed
 
 
-def sent(request: Request, packed: bytes, headers: dict[str, str], media_type: str) -> Response:
-    """Return the answer with a packed tile: packed where the client takes that, else unpacked."""
+def sent(
+    request: Request, packed: bytes, headers: dict[str, str], media_type: str, content: bytes | None = None
+) -> Response:
+    """Return the answer with a packed tile: packed where the client takes that, else unpacked (`content`, where it is at hand)."""
     vary = {**headers, "Vary": f"{headers['Vary']}, Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", "") and len(packed) > _SMALL // 2:
         return Response(packed, headers={**vary, "Content-Encoding": "gzip"}, media_type=media_type)
-    return Response(gzip.decompress(packed), headers=vary, media_type=media_type)
+    plain = gzip.decompress(packed) if content is None else content
+    return Response(plain, headers=vary, media_type=media_type)

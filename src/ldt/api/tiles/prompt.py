@@ -86,12 +86,15 @@ async def tile(request: Request) -> Response | None:
             continue
         if same is not None:
             return same
-        if packed is None:
-            content = result.get_value(0, 0)
-            if not content or int.from_bytes(result.get_value(0, 1) or b"") > tiles.MOST:
-                return None
-            packed = _KEPT.put(key, content)
-        return sent(request, packed, headers(tag, extra=cache_control(request, snapshot)), MVT.media_type)
+        about = headers(tag, extra=cache_control(request, snapshot))
+        if packed is not None:
+            return sent(request, packed, about, MVT.media_type)
+        content = result.get_value(0, 0)
+        if not content or int.from_bytes(result.get_value(0, 1) or b"") > tiles.MOST:
+            return None
+        if not _KEPT.keeps:
+            return Response(content, headers=about, media_type=MVT.media_type)
+        return sent(request, _KEPT.put(key, content), about, MVT.media_type, content)
     return None
 
 
