@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ldt.api.errors import problem_response
+from ldt.api.leaving import left
 from ldt.errors import LdtError, UsageError
 
 _log = logging.getLogger("ldt.api")
@@ -104,8 +105,7 @@ class Stream(Response):
 
         async def watch(group: anyio.abc.TaskGroup) -> None:
             nonlocal gone
-            while (await receive())["type"] != "http.disconnect":
-                pass
+            await left(receive)
             gone = True
             # The thread that waits for the database cannot be cancelled, but its statement can.
             await anyio.to_thread.run_sync(self._cancel)

@@ -18,6 +18,12 @@ _STATE = "ldt.running"
 _WATCH = 0.1
 
 
+async def left(receive: Receive) -> None:
+    """Return when the client has gone away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 @dataclass(slots=True)
 class _Running:
     """The connections on which statements of one request may be running."""
@@ -65,8 +71,7 @@ class Leaving:
         state, tasks = _Running(), list[asyncio.Task[None]]()
 
         async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
+            await left(receive)
             await asyncio.to_thread(state.cancel)
 
         timer = asyncio.get_running_loop().call_later(

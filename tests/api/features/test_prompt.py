@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -15,8 +16,10 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
+from ldt.api import routes
 from ldt.api.app import create_app
-from ldt.api.features import features, prompt
+from ldt.api.features import features
+from ldt.api.leaving import left
 from ldt.model.snapshot import OPERATOR
 from ldt.store.statements import Statement, Statements
 
@@ -33,7 +36,7 @@ def both(town_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[TestC
             return None
 
         for endpoint in (features.items, features.item):
-            monkeypatch.setitem(prompt._HANDLERS, endpoint, never)
+            monkeypatch.setitem(routes._HANDLERS, endpoint, never)
         with TestClient(create_app(town_url), raise_server_exceptions=False) as usual:
             monkeypatch.undo()
             yield quick, usual
@@ -182,9 +185,9 @@ def test_a_statement_that_takes_too_long_ends_and_the_next_one_runs(town_url: st
 
 def test_a_client_that_goes_away_ends_its_statement(town_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def slow(request: Any) -> Any:
-        await request.app.state.service.statements.run(SLEEP, {"seconds": 25}, prompt.gone(request))
+        await request.app.state.service.statements.run(SLEEP, {"seconds": 25}, partial(left, request.receive))
 
-    monkeypatch.setitem(prompt._HANDLERS, features.items, slow)
+    monkeypatch.setitem(routes._HANDLERS, features.items, slow)
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(town_url), log_level="critical"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

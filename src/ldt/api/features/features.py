@@ -51,6 +51,7 @@ from ldt.api.parameters import (
     only_known,
 )
 from ldt.api.respond import Page, answer, etag, headers, unchanged
+from ldt.api.routes import Route, first
 from ldt.api.standard import Collection, Standard
 from ldt.errors import NotFound
 from ldt.store import counts, pages
@@ -71,7 +72,7 @@ _CONFORMANCE = (
     f"{_SPEC}ogcapi-common-3/1.0/conf/sortables",
 )
 
-router = APIRouter(tags=["features"], route_class=prompt.Route)
+router = APIRouter(tags=["features"], route_class=Route)
 _checked = [Depends(only_known)]
 
 
@@ -103,7 +104,7 @@ STANDARD = Standard(router, _CONFORMANCE, kinds=(Features(),), describe=_describ
     responses=openapi.says(documents.FeatureCollection, *ITEM_FORMS),
     openapi_extra={"parameters": [QUERYABLES]},
 )
-@prompt.first(prompt.items)
+@first(prompt.items)
 def items(
     request: Request,
     twin: Twin,
@@ -204,7 +205,7 @@ def _for_people(request: Request, page: ItemsPage, rows: list[bytes], tag: str) 
     dependencies=_checked,
     responses=openapi.says(documents.Feature, *ONE_FORMS),
 )
-@prompt.first(prompt.item)
+@first(prompt.item)
 def item(
     request: Request,
     twin: Twin,

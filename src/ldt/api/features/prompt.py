@@ -6,12 +6,11 @@ is left to the usual way, which says the same of it as ever: so there is one pla
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import orjson
-from fastapi.routing import APIRoute
 from psycopg import pq
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +19,7 @@ from ldt.api.context import service
 from ldt.api.features.answers import about, content_crs, item_document, page_links
 from ldt.api.features.kind import Features, one_document
 from ldt.api.features.request import asked_crs, first_token, position, selection
+from ldt.api.leaving import left
 from ldt.api.negotiate import GEOJSON
 from ldt.api.parameters import DEFAULT_LIMIT
 from ldt.api.remembered import Remembered
@@ -37,38 +37,6 @@ _PLAIN = frozenset({"", "*/*", "application/json", "application/geo+json"})
 #: Where PostgreSQL begins to count microseconds.
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _OWN = frozenset({"f", "limit", "token", "at"})
-
-
-Handler = Callable[[Request], Awaitable[Response | None]]
-E = TypeVar("E", bound=Callable[..., Any])
-
-
-def first(handler: Handler) -> Callable[[E], E]:
-    """Decorate an endpoint: a handler answers what it can, the endpoint, whose signature is what is documented, all else."""
-
-    def mark(endpoint: E) -> E:
-        _HANDLERS[endpoint] = handler
-        return endpoint
-
-    return mark
-
-
-_HANDLERS: dict[Callable[..., Any], Handler] = {}
-
-
-class Route(APIRoute):
-    """A route whose endpoint may have a handler that goes first: FastAPI's reading of parameters costs more than a page."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers a request."""
-        usual, handler = super().get_route_handler(), _HANDLERS.get(self.endpoint)
-        if handler is None:
-            return usual
-
-        async def answer(request: Request) -> Response:
-            return await handler(request) or await usual(request)
-
-        return answer
 
 
 class _OutOfDate(Exception):
@@ -189,7 +157,7 @@ async def _one(request: Request, seen: Remembered, identifier: str, crs: Crs) ->
     statement = seen.statements.get(key) or seen.statements.put(
         key, features.one_statement(seen.snapshot, dataset, crs, seen.state)
     )
-    result = await service(request).statements.run(statement, {"fid": fid}, gone(request))
+    result = await service(request).statements.run(statement, {"fid": fid}, partial(left, request.receive))
     if not result.ntuples:
         return None
     _check(seen, result, 0, result.nfields - 1)
@@ -250,7 +218,9 @@ class _Page:
         self.shape = (rectangles, asked.start is None, asked.end is None, asked.shape, further)
 
     async def _run(self, statement: Statement, given: dict[str, Any]) -> pq.abc.PGresult:
-        return await self.statements.run(statement, {**self.values, **given}, gone(self.request))
+        return await self.statements.run(
+            statement, {**self.values, **given}, partial(left, self.request.receive)
+        )
 
     async def rows(self, number: int, after: Position | None) -> tuple[list[bytes], Position | None]:
         """Return (GeoJSON texts, the position of the last but one of as many as are asked for)."""
@@ -328,13 +298,3 @@ def _position(result: pq.abc.PGresult, row: int, keys: int) -> Position:
     part, key = result.get_value(row, 0) or b"", result.get_value(row, 1) or b""
     values = tuple(None if text is None else text.decode() for text in texts)
     return Position(int.from_bytes(part, signed=True), key.decode(), values)
-
-
-def gone(request: Request) -> Callable[[], Awaitable[None]]:
-    """Return what returns when the client of a request has gone away."""
-
-    async def disconnected() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    return disconnected

@@ -6,11 +6,13 @@ usual way, which says the same of it as ever.
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ldt.api.context import service
-from ldt.api.features.prompt import gone
+from ldt.api.leaving import left
 from ldt.api.remembered import Remembered
 from ldt.api.respond import etag, headers, unchanged
 from ldt.api.tiles import matrix
@@ -80,7 +82,7 @@ async def tile(request: Request) -> Response | None:
             statement = seen.statements.get("state") or seen.statements.put(
                 "state", pages.state_of(seen.state)
             )
-        result = await run(statement, {} if known else tiles.numbers(place), gone(request))
+        result = await run(statement, {} if known else tiles.numbers(place), partial(left, request.receive))
         if int.from_bytes(result.get_value(0, result.nfields - 1) or b"") != snapshot.state:
             memory.forget(request, twin, collection, at, None)
             continue

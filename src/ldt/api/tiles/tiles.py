@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement
 from ldt.api import documents, html, links, openapi
 from ldt.api.collections.request import CollectionId
 from ldt.api.context import Reading, reading
-from ldt.api.features.prompt import Route, first
 from ldt.api.filters import Filter, FilterCrs, FilterLang, read_filter
 from ldt.api.negotiate import JSON, negotiate
 from ldt.api.parameters import At, Datetime, F, Twin, only_known, parse_datetime
 from ldt.api.respond import Page, answer, etag, headers, unchanged
+from ldt.api.routes import Route, first
 from ldt.api.standard import Collection, Standard
 from ldt.api.tiles import client, matrix, metadata, prompt
 from ldt.api.tiles.caching import cache_control
